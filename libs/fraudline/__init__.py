@@ -1,0 +1,1 @@
+"""What Fraudline's services share: no service is in here."""
