@@ -1,0 +1,92 @@
+"""What travels to the scorer: one event a line of NDJSON, with CloudEvents' attribute names."""
+
+import json
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from fraudline.domain.label import Label
+from fraudline.domain.transaction import Moment, Transaction, rfc3339
+
+MAX_EVENTS = 512
+MAX_BYTES = 1 << 20
+
+TRANSACTION_TYPE = "fraudline.transaction.v1"
+LABEL_TYPE = "fraudline.label.v1"
+
+_SOURCE = "/fraudline/ingest"
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    specversion: Literal["1.0"]
+    source: str
+    id: str
+    time: Moment
+    postedby: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class TransactionAccepted(_Envelope):
+    """A transaction that ingest answered for; `time` is when it was accepted."""
+
+    type: Literal["fraudline.transaction.v1"]
+    data: Transaction
+
+
+class LabelReported(_Envelope):
+    """A label that ingest answered for; `time` is when it was accepted."""
+
+    type: Literal["fraudline.label.v1"]
+    data: Label
+
+
+Event = TransactionAccepted | LabelReported
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+def decode(line: bytes) -> Event:
+    """Return the event on one line.
+
+    Raises:
+        pydantic.ValidationError: The line is not JSON, of an unknown type, or breaks the event's form.
+    """
+    return _EVENT.validate_json(line)
+
+
+def _encode(kind: str, identifier: str, data: dict[str, Any], *, accepted_at: datetime, posted_by: str) -> bytes:
+    event = {
+        "specversion": "1.0",
+        "type": kind,
+        "source": _SOURCE,
+        "id": identifier,
+        "time": rfc3339(accepted_at),
+        "postedby": posted_by,
+        "data": data,
+    }
+    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def encode_transaction(transaction: Transaction, *, accepted_at: datetime, posted_by: str) -> bytes:
+    """Return the line, without its end, that tells of an accepted transaction."""
+    return _encode(
+        TRANSACTION_TYPE,
+        transaction.transaction_id,
+        transaction.content(),
+        accepted_at=accepted_at,
+        posted_by=posted_by,
+    )
+
+
+def encode_label(label: Label, *, accepted_at: datetime, posted_by: str) -> bytes:
+    """Return the line, without its end, that tells of an accepted label; its id follows from its content."""
+    data = {
+        "transaction_id": label.transaction_id,
+        "label": label.label.value,
+        "source": label.source.value,
+        "reported_at": rfc3339(label.reported_at),
+    }
+    identifier = sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
+    return _encode(LABEL_TYPE, identifier, data, accepted_at=accepted_at, posted_by=posted_by)

@@ -1,0 +1,75 @@
+"""The one answer to one transaction."""
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fraudline.domain.policy import Decision, Reason
+from fraudline.domain.transaction import rfc3339
+
+MICROSECONDS_PER_MILLISECOND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided, by what, and where it stands in its partition's log.
+
+    `score` is the calibrated probability of fraud (NaN where the model gave none); `features` is the vector that it
+    was computed from, kept for flagged transactions alone, as little-endian float64.
+    """
+
+    transaction_id: str
+    fingerprint: bytes
+    posted_by: str
+    partition: int
+    position: int
+    accepted_at: datetime
+    decision: Decision
+    score: float
+    reasons: tuple[Reason, ...]
+    reasons_status: str
+    model: str
+    policy: str
+    scored_at: datetime
+    features: bytes | None = None
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether a person has to look at it."""
+        return self.decision is not Decision.APPROVE
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds from acceptance to scoring."""
+        waited = self.scored_at - self.accepted_at
+        return (waited.days * 86_400_000_000 + waited.seconds * 1_000_000 + waited.microseconds) / (
+            MICROSECONDS_PER_MILLISECOND
+        )
+
+    def public(self) -> dict[str, Any]:
+        """Return the verdict as clients and consumers see it."""
+        return {
+            "transaction_id": self.transaction_id,
+            "decision": self.decision.value,
+            "score": self.score if math.isfinite(self.score) else None,
+            "reasons": [reason._asdict() for reason in self.reasons],
+            "reasons_status": self.reasons_status,
+            "model": self.model,
+            "policy": self.policy,
+            "scored_at": rfc3339(self.scored_at),
+            "latency_ms": self.latency_ms,
+        }
+
+    def event(self) -> bytes:
+        """Return the event that tells of it, without a line end: the same bytes however often it is told."""
+        event = {
+            "specversion": "1.0",
+            "type": "fraudline.verdict.v1",
+            "source": f"/fraudline/scorer/{self.partition}",
+            "id": f"verdict-{self.transaction_id}",
+            "time": rfc3339(self.scored_at),
+            "data": self.public(),
+        }
+        return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
