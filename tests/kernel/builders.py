@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
+
 from fraudline.kernel.events import LABEL, TRANSACTION, Events
 from fraudline.kernel.registry import FEATURES
-from numpy.typing import NDArray
 
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND

@@ -3,6 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
+
 from kernel.builders import DAY, HOUR, NOON, Event, Label, Transaction, its_correction
 
 KEYS = st.sampled_from([0, 1, 7, 2**63, 2**64 - 1])

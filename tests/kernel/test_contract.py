@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
 from fraudline.kernel.events import Events
 from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.registry import FEATURES, Feature
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from kernel.builders import (
     DAY,
     HOUR,
@@ -31,7 +33,6 @@ from kernel.builders import (
 )
 from kernel.oracles import ORACLES
 from kernel.streams import TRANSACTIONS, streams
-from numpy.typing import NDArray
 
 BY_LABELS = [name for name in NAMES if "frauds" in name or "risk" in name]
 BY_TRANSACTIONS = [name for name in NAMES if name not in BY_LABELS]

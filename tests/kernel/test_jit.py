@@ -7,6 +7,7 @@ from typing import Any
 
 import numba
 import pytest
+
 from fraudline.kernel.jit import entry, prepare
 
 

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
 from fraudline.kernel import counters, events
 from fraudline.kernel.events import Events
 from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.keys import entity_key
 from fraudline.kernel.registry import FEATURES, KERNEL_VERSION
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from kernel.builders import DAY, HOUR, NOON, Event, a_label, a_transaction, bits, by_name, events_of, its_correction
 from kernel.streams import streams
 

@@ -1,0 +1,211 @@
+"""A model bundle: a folder with trees (`model.txt`), rates (`rates.json`) and what they are (`manifest.json`).
+
+Loading trusts nothing and stops at the first doubt: sizes and checksums, kernel and features, the structure of the
+trees, and last the golden rows, which must come out bit for bit. LightGBM sees a model only after its structure passed:
+a damaged one would take the process down.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from fraudline.domain.policy import Thresholds
+from fraudline.kernel.registry import FEATURES, KERNEL_VERSION
+from fraudline.models.calibration import Calibration
+from fraudline.models.errors import BundleError
+from fraudline.models.manifest import MANIFEST_FILE, MODEL_FILE, RATES_FILE, Manifest
+from fraudline.models.rates import Rates
+from fraudline.models.trees import check_trees
+
+__all__ = ["Bundle", "BundleError", "Thresholds"]
+
+MAX_BYTES = {MANIFEST_FILE: 4 << 20, RATES_FILE: 4 << 20, MODEL_FILE: 128 << 20}
+FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+_POLICY_DIGITS = 8
+_COPY_AGAIN = "copy the bundle again or train a new one"
+
+
+class Bundle:
+    """A model that was checked and is ready to score; see `load`."""
+
+    def __init__(self, manifest: Manifest, booster: lightgbm.Booster, rates: Rates) -> None:
+        self.manifest = manifest
+        self.name = manifest.name
+        self.version = manifest.version
+        self.label = f"{manifest.name}-{manifest.version}"
+        self.thresholds = Thresholds(manifest.thresholds.review, manifest.thresholds.decline)
+        self.policy = _policy_label(self.thresholds)
+        self.base_currency = manifest.base_currency
+        self._booster = booster
+        self._rates = rates
+        self._calibration = Calibration(manifest.calibration.slope, manifest.calibration.intercept)
+
+    @classmethod
+    def load(cls, directory: Path) -> "Bundle":
+        """Load and check a bundle; raise `BundleError`, naming the file and the reason, where anything is wrong."""
+        manifest, files = _read_checked(directory)
+        if manifest.kernel_version != KERNEL_VERSION:
+            raise BundleError(
+                str(directory / MANIFEST_FILE),
+                f"was trained with version {manifest.kernel_version} of the feature kernel, this is version "
+                f"{KERNEL_VERSION}; train it again with this release.",
+            )
+        if (difference := _first_difference(manifest.features)) is not None:
+            raise BundleError(str(directory / MANIFEST_FILE), f"{difference}; train it again with this release.")
+        try:
+            rates = Rates.decode(manifest.base_currency, files[RATES_FILE])
+        except ValueError as error:
+            raise BundleError(str(directory / RATES_FILE), f"{error}; {_COPY_AGAIN}.") from error
+        bundle = cls(manifest, _read_trees(directory / MODEL_FILE, files[MODEL_FILE], manifest.trees), rates)
+        bundle._check_golden(directory)
+        return bundle
+
+    def rate(self, currency: str, day: date) -> Decimal | None:
+        """Return the units of the base currency per unit of `currency` on `day`; None where no rate is known."""
+        return self._rates.rate(currency, day)
+
+    def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the calibrated probability of each row, the same bits whatever the batch."""
+        if not len(features):
+            return np.empty(0)
+        rows = np.ascontiguousarray(features, dtype=np.float64)
+        return self._calibration.probabilities(raw_scores(self._booster, rows))
+
+    def _check_golden(self, directory: Path) -> None:
+        features, probabilities = zip(*self.manifest.golden.rows(), strict=True)
+        rows, expected = np.array(features), np.array(probabilities)
+        if rows.shape[1:] != (len(FEATURE_NAMES),):
+            raise BundleError(str(directory / MANIFEST_FILE), f"has golden rows of another width; {_COPY_AGAIN}.")
+        given = self.predict(rows)
+        if given.tobytes() != expected.tobytes():
+            wrong = int(np.flatnonzero(given.view(np.int64) != expected.view(np.int64))[0])
+            raise BundleError(
+                str(directory / MODEL_FILE),
+                f"gives golden row {wrong} the probability {given[wrong]!r}, not {expected[wrong]!r}; "
+                "use the release and kind of processor that it was trained with, or train it again here.",
+            )
+
+
+def raw_scores(booster: lightgbm.Booster, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log-odds of each row; on one thread, since a pool of threads makes the slowest calls far slower."""
+    scores = booster.predict(rows, raw_score=True, num_threads=1)
+    return np.asarray(scores, dtype=np.float64)
+
+
+def load_booster(model: bytes) -> lightgbm.Booster:
+    """Return LightGBM's reading of a text whose structure was checked."""
+    lightgbm.register_logger(_Quiet())
+    return lightgbm.Booster(params={"verbosity": -1, "num_threads": 1}, model_str=model.decode("ascii"))
+
+
+def refuse_existing(directory: Path) -> None:
+    """Raise `BundleError` where a bundle cannot be written because something is there."""
+    if directory.exists():
+        raise BundleError(str(directory), "is there already; choose another folder or remove it first.")
+
+
+def write_bundle(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Write a bundle's files, all or none; raise `BundleError` where the folder is there already or cannot be written.
+
+    They are written to a folder beside it, made durable, checked as `Bundle.load` does, and given the name last.
+    """
+    refuse_existing(directory)
+    partial = None
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        partial.chmod(0o755)
+        for name, content in files.items():
+            with (partial / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        Bundle.load(partial)
+        partial.rename(directory)
+    except OSError as error:
+        raise BundleError(str(directory), f"cannot be written ({error.strerror}); choose another folder.") from error
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+class _Quiet:
+    """A logger for LightGBM that keeps standard output to whoever prints there on purpose."""
+
+    def info(self, message: str) -> None:
+        """Say nothing."""
+
+    def warning(self, message: str) -> None:
+        """Say nothing: what matters of a model is checked."""
+
+
+def _read_checked(directory: Path) -> tuple[Manifest, dict[str, bytes]]:
+    if not directory.is_dir():
+        raise BundleError(str(directory), "is no folder; give the folder that `fraudline train` wrote.")
+    try:
+        manifest = Manifest.model_validate_json(_read(directory / MANIFEST_FILE))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BundleError(str(directory / MANIFEST_FILE), f"{place}: {first['msg']}; {_COPY_AGAIN}.") from error
+    if manifest.checksum != manifest.computed_checksum() or manifest.version != manifest.computed_version():
+        raise BundleError(str(directory / MANIFEST_FILE), f"was changed since it was written; {_COPY_AGAIN}.")
+    files = {}
+    for name, entry in manifest.files.items():
+        content = _read(directory / name)
+        if len(content) != entry.size_bytes:
+            reason = f"has {len(content)} bytes where {entry.size_bytes} were written"
+            raise BundleError(str(directory / name), f"{reason}; {_COPY_AGAIN}.")
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise BundleError(str(directory / name), f"was changed since it was written; {_COPY_AGAIN}.")
+        files[str(name)] = content
+    return manifest, files
+
+
+def _read(path: Path) -> bytes:
+    limit = MAX_BYTES[path.name]
+    try:
+        # A pipe or a device in its place would be waited for, or read without end.
+        if not path.is_file():
+            raise BundleError(str(path), f"is missing or no file; {_COPY_AGAIN}.")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise BundleError(str(path), f"cannot be read ({error.strerror}); {_COPY_AGAIN}.") from error
+    if len(content) > limit:
+        raise BundleError(str(path), f"has more than {limit} bytes; {_COPY_AGAIN}.")
+    return content
+
+
+def _read_trees(path: Path, model: bytes, trees: int) -> lightgbm.Booster:
+    try:
+        found = check_trees(model, FEATURE_NAMES)
+    except ValueError as error:
+        raise BundleError(str(path), f"{error}; {_COPY_AGAIN}.") from error
+    if found != trees:
+        raise BundleError(str(path), f"has {found} trees where the manifest says {trees}; {_COPY_AGAIN}.")
+    return load_booster(model)
+
+
+def _first_difference(features: list[str]) -> str | None:
+    if len(features) != len(FEATURE_NAMES):
+        return f"names {len(features)} features, the kernel computes {len(FEATURE_NAMES)}"
+    for number, (theirs, ours) in enumerate(zip(features, FEATURE_NAMES, strict=True)):
+        if theirs != ours:
+            return f"names feature {number} {theirs[:64]!r}, the kernel computes {ours!r} there"
+    return None
+
+
+def _policy_label(thresholds: Thresholds) -> str:
+    text = f"{thresholds.review.hex()} {thresholds.decline.hex()}"
+    return f"thresholds-{hashlib.sha256(text.encode()).hexdigest()[:_POLICY_DIGITS]}"

@@ -1,0 +1,57 @@
+"""The model of an installation that has none yet: trained on simulated payments, once, and kept."""
+
+import hashlib
+import shutil
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from fraudline.kernel.registry import KERNEL_VERSION
+from fraudline.models.bundle import FEATURE_NAMES, Bundle, BundleError
+from fraudline.models.history import History
+from fraudline.models.manifest import FORMAT
+from fraudline.models.starter_rates import starter_rates
+from fraudline.models.training import Progress, no_progress, train_bundle
+from fraudline.simulation import Simulation
+
+EDITION = 1
+"""Raised with every change of simulation, training or thresholds that is to reach installations that have a model."""
+
+SEED = 1
+CUSTOMERS, MERCHANTS = 3000, 6000
+FIRST_DAY, DAYS = date(2026, 1, 1), 60
+NAME = "starter"
+
+
+def ensure_starter_model(directory: Path, progress: Progress = no_progress, base_currency: str = "EUR") -> Path:
+    """Return the folder of the starter bundle inside `directory`, trained first where it is not there or is damaged.
+
+    The folder's name follows from what the model is made from: a release of another edition, or with another kernel,
+    trains its own and leaves the old one to whoever still uses it.
+    """
+    recipe = [EDITION, KERNEL_VERSION, *FEATURE_NAMES, FORMAT, base_currency, SEED, CUSTOMERS, MERCHANTS, DAYS]
+    digest = hashlib.sha256("\n".join(map(str, recipe)).encode()).hexdigest()
+    bundle = directory / f"{NAME}-{digest[:8]}"
+    if bundle.exists():
+        try:
+            Bundle.load(bundle)
+        except BundleError:
+            shutil.rmtree(bundle)
+        else:
+            return bundle
+    rates = starter_rates(base_currency)
+    try:
+        train_bundle(_simulated(progress), bundle, name=NAME, rates=rates, progress=progress)
+    except BundleError:
+        # Another process may have been faster; what it wrote has to be sound.
+        Bundle.load(bundle)
+    return bundle
+
+
+def _simulated(progress: Progress) -> History:
+    days = []
+    for number, day in enumerate(Simulation(SEED, CUSTOMERS, MERCHANTS).days(FIRST_DAY, DAYS), start=1):
+        days.append(day)
+        progress("simulating payments", number / DAYS)
+    return History(pl.concat(days))

@@ -1,0 +1,231 @@
+"""A bundle loads only when it is exactly what was written, for this kernel; anything else is told, by file."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fraudline.kernel.registry import FEATURES
+from fraudline.models.bundle import Bundle, BundleError
+from model_builders import a_trained_bundle, reseal
+
+FILES = ("manifest.json", "model.txt", "rates.json")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_trained_bundle(tmp_path_factory.mktemp("bundles") / "small")
+
+
+@pytest.fixture
+def bundle(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "bundle"))
+
+
+def refusal(directory: Path) -> BundleError:
+    with pytest.raises(BundleError) as caught:
+        Bundle.load(directory)
+    return caught.value
+
+
+def feature_rows(count: int) -> np.ndarray:
+    random = np.random.default_rng(7)
+    rows = random.lognormal(2, 2, size=(count, len(FEATURES)))
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    return rows
+
+
+def test_a_bundle_says_what_it_is(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+
+    assert loaded.label == f"small-{loaded.version}"
+    assert loaded.policy.startswith("thresholds-")
+    assert loaded.base_currency == "EUR"
+    assert 0 < loaded.thresholds.review <= loaded.thresholds.decline <= 1
+
+
+def test_loading_prints_nothing(bundle: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Bundle.load(bundle).predict(feature_rows(3))
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_probability_has_the_same_bits_whatever_the_batch(bundle: Path) -> None:
+    loaded, rows = Bundle.load(bundle), feature_rows(513)
+
+    whole = loaded.predict(rows)
+
+    for size in (1, 2, 7, 64, 512):
+        parts = [loaded.predict(rows[start : start + size]) for start in range(0, len(rows), size)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes()
+    assert loaded.predict(np.asfortranarray(rows)).tobytes() == whole.tobytes()
+    assert ((whole > 0) & (whole < 1)).all()
+
+
+def test_no_rows_have_no_probabilities(bundle: Path) -> None:
+    assert len(Bundle.load(bundle).predict(np.empty((0, len(FEATURES))))) == 0
+
+
+def test_rows_without_a_single_known_feature_have_a_probability(bundle: Path) -> None:
+    rows = np.array([[value] * len(FEATURES) for value in (np.nan, np.inf, -np.inf, 1e308)])
+
+    assert np.isfinite(Bundle.load(bundle).predict(rows)).all()
+
+
+def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    error = refusal(tmp_path / "nowhere")
+
+    assert error.file == str(tmp_path / "nowhere")
+    assert "no folder" in str(error)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_missing_file_is_told(bundle: Path, file: str) -> None:
+    (bundle / file).unlink()
+
+    error = refusal(bundle)
+
+    assert error.file == str(bundle / file)
+    assert "missing" in error.reason
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(bundle: Path, file: str) -> None:
+    (bundle / file).unlink()
+    os.mkfifo(bundle / file)
+
+    assert refusal(bundle).file == str(bundle / file)
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_told(bundle: Path, file: str, kept: float) -> None:
+    content = (bundle / file).read_bytes()
+    (bundle / file).write_bytes(content[: int(len(content) * kept)])
+
+    assert refusal(bundle).file == str(bundle / file)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_flipped_bit_is_told(bundle: Path, file: str) -> None:
+    content = (bundle / file).read_bytes()
+    random = np.random.default_rng(11)
+    for place in random.integers(len(content) - 1, size=40):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << random.integers(8)
+        (bundle / file).write_bytes(damaged)
+
+        assert refusal(bundle).file == str(bundle / file)
+
+
+def test_a_file_without_end_is_not_read_to_its_end(bundle: Path) -> None:
+    with (bundle / "manifest.json").open("ab") as file:
+        file.truncate(1 << 40)
+
+    assert "more than" in refusal(bundle).reason
+
+
+def test_a_bundle_for_another_kernel_is_told(bundle: Path) -> None:
+    reseal(bundle, kernel_version="an older one")
+
+    error = refusal(bundle)
+
+    assert error.file == str(bundle / "manifest.json")
+    assert "an older one" in error.reason
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([feature.name for feature in FEATURES[:-1]], f"{len(FEATURES) - 1} features"),
+        (["another", *(feature.name for feature in FEATURES[1:])], "'another'"),
+    ],
+)
+def test_a_bundle_for_other_features_is_told(bundle: Path, names: list[str], told: str) -> None:
+    reseal(bundle, features=names)
+
+    error = refusal(bundle)
+
+    assert error.file == str(bundle / "manifest.json")
+    assert told in error.reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"thresholds": {"review": 0.9, "decline": 0.1, "chosen_by": "nobody"}},
+        {"thresholds": {"review": 0.0, "decline": 0.1, "chosen_by": "nobody"}},
+        {"thresholds": {"review": 0.1, "decline": float("nan"), "chosen_by": "nobody"}},
+        {"calibration": {"slope": -1.0, "intercept": 0.0}},
+        {"golden": {"features": [["zero"]], "probabilities": ["0x1.0p-1"]}},
+        {"golden": {"features": [["0x0.0p+0"]], "probabilities": ["0x1.0p-1"]}},
+        {"golden": {"features": [], "probabilities": []}},
+        {"golden": {"features": [["0x0.0p+0"] * len(FEATURES)], "probabilities": ["0x1.0p+999999"]}},
+        {"golden": {"features": [["0x0.0p+0"] * len(FEATURES)], "probabilities": ["nan"]}},
+        {"golden": {"features": [["0x0.0p+0"] * len(FEATURES), []], "probabilities": ["0x1.0p-1", "0x1.0p-1"]}},
+        {"format": "fraudline-bundle-999"},
+        {"name": "../../etc"},
+        {"surprise": 1},
+        {"files": {}},
+        {"files": {"model.txt": {"sha256": "0" * 64, "size_bytes": 1}, "/etc/passwd": {"sha256": "", "size_bytes": 1}}},
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_told(bundle: Path, changes: dict[str, object]) -> None:
+    reseal(bundle, **changes)
+
+    assert refusal(bundle).file == str(bundle / "manifest.json")
+
+
+def test_a_manifest_of_endless_nesting_is_told(bundle: Path) -> None:
+    (bundle / "manifest.json").write_text('{"features":' + "[" * 100_000)
+
+    assert refusal(bundle).file == str(bundle / "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("rates", "told"),
+    [
+        (b'{"EUX": [["2026-01-01", "1.1"]]}', "EUX"),
+        (b'{"USD": [["2026-01-01", "0"]]}', "USD"),
+        (b'{"USD": [["2026-01-01", "NaN"]]}', "USD"),
+        (b'{"USD": [["2026-02-01", "1.1"], ["2026-01-01", "1.2"]]}', "order"),
+        (b'{"USD": [["someday", "1.1"]]}', "USD"),
+        (b"[]", "the table"),
+    ],
+)
+def test_rates_that_make_no_sense_are_told(bundle: Path, rates: bytes, told: str) -> None:
+    reseal(bundle, {"rates.json": rates})
+
+    error = refusal(bundle)
+
+    assert error.file == str(bundle / "rates.json")
+    assert told in error.reason
+
+
+def test_trees_that_give_other_probabilities_than_they_did_are_told(bundle: Path) -> None:
+    golden = json.loads((bundle / "manifest.json").read_bytes())["golden"]
+    golden["probabilities"][3] = np.nextafter(float.fromhex(golden["probabilities"][3]), 1).hex()
+    reseal(bundle, golden=golden)
+
+    error = refusal(bundle)
+
+    assert error.file == str(bundle / "model.txt")
+    assert "golden row 3" in error.reason
+
+
+def test_another_number_of_trees_than_declared_is_told(bundle: Path) -> None:
+    reseal(bundle, trees=1)
+
+    assert "where the manifest says 1" in refusal(bundle).reason
+
+
+def test_what_moves_a_score_moves_the_version(bundle: Path) -> None:
+    before = Bundle.load(bundle)
+
+    reseal(bundle, {"rates.json": b'{"USD": [["2026-01-01", "0.5"]]}'})
+
+    assert Bundle.load(bundle).version != before.version
+    assert Bundle.load(bundle).policy == before.policy

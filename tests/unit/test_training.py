@@ -1,0 +1,311 @@
+"""Training is honest and repeatable: the later days judge, the same data make the same bytes, nothing half is left."""
+
+import json
+import os
+import re
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from fraudline.cli.train import train
+from fraudline.kernel.kernel import Kernel
+from fraudline.models.bundle import Bundle, BundleError
+from fraudline.models.errors import TrainingRefused
+from fraudline.models.files import write_transactions
+from fraudline.models.history import History
+from fraudline.models.manifest import Manifest
+from fraudline.models.point_in_time import point_in_time
+from fraudline.models.rates import Rates
+from fraudline.models.starter_rates import starter_rates
+from fraudline.models.training import split_days
+from model_builders import FIRST_DAY, a_history, a_simulated_history, a_trained_bundle, at, model_of
+
+RATES = starter_rates()
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    return a_simulated_history()
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, history: History) -> Path:
+    return a_trained_bundle(tmp_path_factory.mktemp("bundles") / "small", history)
+
+
+def manifest_of(bundle: Path) -> Manifest:
+    return Bundle.load(bundle).manifest
+
+
+def with_frauds(history: History, is_fraud: pl.Expr) -> History:
+    return History(history.frame.with_columns(is_fraud.cast(pl.Int8).alias("fraud")))
+
+
+def test_the_same_transactions_make_the_same_bytes(tmp_path: Path, history: History, bundle: Path) -> None:
+    again = a_trained_bundle(tmp_path / "again", history)
+
+    for file in ("manifest.json", "model.txt", "rates.json"):
+        assert (again / file).read_bytes() == (bundle / file).read_bytes()
+
+
+def test_the_split_is_by_time_and_said(bundle: Path) -> None:
+    data = manifest_of(bundle).data
+
+    day = timedelta(days=1)
+    assert data.history_from == data.training.first == FIRST_DAY
+    assert data.training.last + day == data.early_stopping.first
+    assert data.early_stopping.last + day == data.calibration.first
+    assert data.calibration.last == FIRST_DAY + 13 * day
+    assert data.label_delay_seconds == 7 * 86_400
+
+
+@pytest.mark.parametrize(("days", "shares"), [(3, (1, 1, 1)), (7, (5, 1, 1)), (14, (10, 2, 2)), (60, (42, 9, 9))])
+def test_days_are_split_in_whole_and_in_order(days: int, shares: tuple[int, ...]) -> None:
+    history = a_history(*((at(day), False) for day in range(days)))
+
+    periods = split_days(history, history.first_day, history.last_day)
+
+    assert tuple((period.last - period.first).days + 1 for period in periods) == shares
+    assert tuple(period.stop - period.start for period in periods) == shares
+    assert periods[0].start == 0
+    assert periods[2].stop == days
+
+
+def test_outcomes_of_the_days_that_judge_move_no_tree(tmp_path: Path, history: History, bundle: Path) -> None:
+    judged_from = at(12, 0)
+    swapped = (pl.col("occurred_at") >= judged_from) & (pl.int_range(pl.len()) % 200 == 0)
+    changed = with_frauds(history, pl.when(swapped).then(1 - pl.col("fraud")).otherwise(pl.col("fraud")))
+
+    other = a_trained_bundle(tmp_path / "other", changed)
+
+    assert model_of(other) == model_of(bundle)
+    assert manifest_of(other).calibration != manifest_of(bundle).calibration
+
+
+def test_the_model_is_better_than_chance_on_the_days_that_judge(bundle: Path) -> None:
+    metrics = manifest_of(bundle).metrics
+
+    assert metrics.auc_roc > 0.65
+    assert metrics.share_flagged <= 0.01
+    assert metrics.recall > 0.1
+
+
+def test_probabilities_are_what_production_would_have_given(history: History, bundle: Path) -> None:
+    loaded, events = Bundle.load(bundle), point_in_time(history, RATES)
+    judging = loaded.manifest.data.calibration
+    start = history.index_of(judging.first)
+
+    # As production would: event by event, each batch as it came.
+    kernel, features = Kernel(), []
+    edges = [0, *sorted(np.random.default_rng(3).integers(len(events), size=500).tolist()), len(events)]
+    for begin, end in pairwise(edges):
+        features.append(kernel.apply(events.part(begin, end)))
+        kernel.settle()
+    probabilities = loaded.predict(np.concatenate(features)[start:])
+
+    flagged = probabilities >= loaded.thresholds.review
+    assert float(flagged.mean()) == loaded.manifest.metrics.share_flagged
+
+
+def test_history_before_the_first_day_only_warms(tmp_path: Path, history: History) -> None:
+    warmed = a_trained_bundle(tmp_path / "warmed", history, first_day=FIRST_DAY + timedelta(days=4))
+
+    data = manifest_of(warmed).data
+    assert data.history_from == FIRST_DAY
+    assert data.training.first == FIRST_DAY + timedelta(days=4)
+    late = History(history.frame.filter(pl.col("occurred_at") >= at(4, 0)))
+    cold = a_trained_bundle(tmp_path / "cold", late)
+    assert manifest_of(cold).data.training == data.training
+    assert model_of(cold) != model_of(warmed)
+
+
+def test_what_comes_after_the_last_day_is_not_there(tmp_path: Path, history: History) -> None:
+    until = FIRST_DAY + timedelta(days=9)
+
+    cut = a_trained_bundle(tmp_path / "cut", history, last_day=until)
+
+    assert (cut / "manifest.json").read_bytes() == (
+        a_trained_bundle(tmp_path / "short", history.until(until)) / "manifest.json"
+    ).read_bytes()
+
+
+def test_calibrated_probabilities_add_up_to_the_frauds(history: History, bundle: Path) -> None:
+    loaded, events = Bundle.load(bundle), point_in_time(history, RATES)
+    judging = loaded.manifest.data.calibration
+
+    probabilities = loaded.predict(Kernel().apply(events))[history.index_of(judging.first) :]
+
+    assert probabilities.sum() == pytest.approx(judging.frauds, rel=0.1)
+
+
+def test_amounts_without_a_rate_are_counted(tmp_path: Path, history: History) -> None:
+    bundle = a_trained_bundle(tmp_path / "bundle", history, rates=Rates.decode("EUR", b"{}"))
+
+    foreign = (history.frame["currency"] != "EUR").sum()
+    assert manifest_of(bundle).data.amounts_without_rate == foreign > 0
+
+
+def refused(tmp_path: Path, history: History, **options: Any) -> str:
+    with pytest.raises(TrainingRefused) as caught:
+        a_trained_bundle(tmp_path / "bundle", history, **options)
+    assert not list(tmp_path.iterdir())
+    return str(caught.value)
+
+
+def test_a_history_without_outcomes_is_refused(tmp_path: Path, history: History) -> None:
+    assert "`fraud`" in refused(tmp_path, History(history.frame.drop("fraud")))
+
+
+def test_a_history_without_fraud_is_refused(tmp_path: Path, history: History) -> None:
+    assert "training, 2026-01-01 to 2026-01-10, hold no fraud" in refused(tmp_path, with_frauds(history, pl.lit(0)))
+
+
+def test_days_of_fraud_alone_are_refused(tmp_path: Path, history: History) -> None:
+    assert "nothing but fraud" in refused(tmp_path, with_frauds(history, pl.lit(1)))
+
+
+def test_later_days_without_fraud_are_refused(tmp_path: Path, history: History) -> None:
+    early = with_frauds(history, pl.col("fraud") * (pl.col("occurred_at") < at(10, 0)).cast(pl.Int8))
+    late = with_frauds(history, pl.col("fraud") * (pl.col("occurred_at") < at(12, 0)).cast(pl.Int8))
+
+    assert "early stopping, 2026-01-11 to 2026-01-12, hold no fraud" in refused(tmp_path, early)
+    assert "calibration, 2026-01-13 to 2026-01-14, hold no fraud" in refused(tmp_path, late)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"first_day": date(2030, 1, 1)},
+        {"last_day": date(2020, 1, 1)},
+        {"first_day": date(2026, 1, 5), "last_day": date(2026, 1, 4)},
+        {"first_day": date(2026, 1, 5), "last_day": date(2026, 1, 6)},
+    ],
+)
+def test_too_few_days_are_refused_with_the_way_out(tmp_path: Path, history: History, options: dict[str, date]) -> None:
+    assert "--from and --until" in refused(tmp_path, history, **options)
+
+
+def test_a_name_that_is_none_is_refused(tmp_path: Path, history: History) -> None:
+    assert "'Über/model'" in refused(tmp_path, history, name="Über/model")
+
+
+def test_frauds_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
+    moments = ((at(day, hour), hour == 5) for day in range(6) for hour in range(10))
+
+    assert "Nothing" in refused(tmp_path, a_history(*moments))
+
+
+def test_a_bundle_is_never_written_over(history: History, bundle: Path) -> None:
+    before = sorted((file, file.stat().st_mtime_ns) for file in bundle.iterdir())
+
+    with pytest.raises(BundleError, match="is there already"):
+        a_trained_bundle(bundle, history)
+
+    assert sorted((file, file.stat().st_mtime_ns) for file in bundle.iterdir()) == before
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, history: History) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(BundleError, match="cannot be written"):
+        a_trained_bundle(tmp_path / "file" / "bundle", history)
+
+
+def test_a_training_that_dies_while_writing_leaves_no_bundle(
+    tmp_path: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(BundleError, match="No space left on device"):
+        a_trained_bundle(tmp_path / "bundle", history)
+
+    assert not list(tmp_path.iterdir())
+
+
+# The command.
+
+
+def command(*arguments: object) -> Any:
+    app = typer.Typer()
+    app.command()(train)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_the_command_trains_from_a_file_and_sums_up(tmp_path: Path, history: History, bundle: Path) -> None:
+    write_transactions(history.frame, tmp_path / "history.ndjson")
+
+    result = command(tmp_path / "history.ndjson", "--output", tmp_path / "bundle", "--name", "small")
+
+    assert result.exit_code == 0
+    assert "AUC ROC" in result.output
+    assert (tmp_path / "bundle" / "model.txt").read_bytes() == (bundle / "model.txt").read_bytes()
+
+
+def test_the_command_takes_days_delay_currency_and_rates(tmp_path: Path, history: History) -> None:
+    write_transactions(history.frame, tmp_path / "history.parquet")
+    (tmp_path / "rates.json").write_text(json.dumps({"EUR": [["2026-01-01", "1.1"]]}))
+
+    result = command(
+        *(
+            tmp_path / "history.parquet",
+            "--output",
+            tmp_path / "bundle",
+            "--from",
+            "2026-01-03",
+            "--until",
+            "2026-01-12",
+        ),
+        *("--label-delay", "2d", "--base-currency", "USD", "--rates", tmp_path / "rates.json"),
+    )
+
+    assert result.exit_code == 0
+    manifest = manifest_of(tmp_path / "bundle")
+    assert manifest.base_currency == "USD"
+    assert manifest.data.training.first == date(2026, 1, 3)
+    assert manifest.data.calibration.last == date(2026, 1, 12)
+    assert manifest.data.label_delay_seconds == 2 * 86_400
+    assert manifest.data.amounts_without_rate > 0
+    assert "without a rate" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--label-delay", "soon"), "'soon' is no delay"),
+        (("--base-currency", "NOK"), "No rates to NOK"),
+        (("--rates", "missing.json"), "missing.json: cannot be read"),
+    ],
+)
+def test_the_command_says_in_a_sentence_what_is_wrong(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
+    result = command(tmp_path / "missing.csv", "--output", tmp_path / "bundle", *options)
+
+    assert result.exit_code == 1
+    assert told in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_command_says_which_file_is_missing(tmp_path: Path) -> None:
+    result = command(tmp_path / "missing.csv", "--output", tmp_path / "bundle")
+
+    assert result.exit_code == 1
+    assert re.search(r"missing\.csv: does not\s+exist", result.output)
+
+
+def test_no_event_is_lost_between_the_steps_of_a_long_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = a_simulated_history()
+    whole = a_trained_bundle(tmp_path / "whole", history, first_day=FIRST_DAY + timedelta(days=3))
+
+    monkeypatch.setattr("fraudline.models.training._EVENTS_A_STEP", 777)
+
+    stepped = a_trained_bundle(tmp_path / "stepped", history, first_day=FIRST_DAY + timedelta(days=3))
+    assert (stepped / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
