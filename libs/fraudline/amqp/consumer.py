@@ -1,0 +1,69 @@
+"""Taking messages from a queue, as a session that ends by itself when the broker stops delivering."""
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fraudline.amqp.connection import CLOSE_SECONDS, LOST, closed_event
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aio_pika.abc import AbstractConnection, AbstractIncomingMessage, AbstractQueue
+
+
+class Inbox:
+    """What the broker has delivered and nobody has taken yet; at most as many messages as the prefetch allows.
+
+    `ended` is set when no more can come: the channel or connection is gone, or the broker cancelled the consumer.
+    """
+
+    def __init__(self, ended: asyncio.Event) -> None:
+        self.ended = ended
+        self._messages: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        self._head: AbstractIncomingMessage | None = None
+
+    async def deliver(self, message: "AbstractIncomingMessage") -> None:
+        """Take a message from the client library."""
+        self._messages.put_nowait(message)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait at most `seconds`; return whether a message is there."""
+        if self._head is None:
+            try:
+                async with asyncio.timeout(seconds):
+                    self._head = await self._messages.get()
+            except TimeoutError:
+                return False
+        return True
+
+    def take(self) -> "AbstractIncomingMessage | None":
+        """Take the next message; None where none is there."""
+        message, self._head = self._head, None
+        if message is None and not self._messages.empty():
+            message = self._messages.get_nowait()
+        return message
+
+
+@asynccontextmanager
+async def consuming(connection: "AbstractConnection", queue_name: str, *, prefetch: int) -> "AsyncIterator[Inbox]":
+    """Consume a queue on a channel of its own for the length of a block.
+
+    The channel is closed at the end, never the consumer cancelled: what was not acknowledged then returns to the head
+    of the queue in its order.
+    """
+    channel = await connection.channel(publisher_confirms=False)
+    ended = closed_event(connection, channel)
+    await channel.set_qos(prefetch_count=prefetch)
+    queue: AbstractQueue = await channel.get_queue(queue_name, ensure=True)
+    inbox = Inbox(ended)
+
+    (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: ended.set())
+    await queue.consume(inbox.deliver)
+    try:
+        yield inbox
+    finally:
+        with contextlib.suppress(*LOST):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await channel.close()

@@ -1,0 +1,131 @@
+"""Appending a batch to a partition's log: one statement, or nothing."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fraudline.domain.event import LabelReported, TransactionAccepted
+    from fraudline.domain.label import Effect
+    from fraudline.domain.verdict import Verdict
+    from fraudline.postgres.database import Connection
+
+_COMMIT = "select fraudline.commit_batch($1, $2, $3, $4, $5, $6)"
+
+
+class SeenMeanwhile(Exception):  # noqa: N818 - a state of the world, told as one
+    """A transaction of the batch got its verdict since it was looked up, in another partition: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTransaction:
+    """A transaction with its verdict; `base_amount` is what the kernel saw, None where no rate was known."""
+
+    accepted: "TransactionAccepted"
+    verdict: "Verdict"
+    base_amount: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedLabel:
+    """A change of the counters that a label brought, at its position in the log."""
+
+    position: int
+    transaction_id: str
+    card_id: str
+    merchant_id: str
+    effect: "Effect"
+
+
+def _row(scored: ScoredTransaction) -> tuple[Any, ...]:
+    verdict, transaction = scored.verdict, scored.accepted.data
+    return (
+        verdict.transaction_id,
+        verdict.fingerprint,
+        verdict.posted_by,
+        verdict.position,
+        verdict.accepted_at,
+        verdict.decision.value,
+        verdict.score if math.isfinite(verdict.score) else None,
+        json.dumps([reason._asdict() for reason in verdict.reasons]) if verdict.reasons else "[]",
+        verdict.reasons_status,
+        verdict.model,
+        verdict.policy,
+        verdict.scored_at,
+        verdict.features,
+        transaction.occurred_at,
+        transaction.amount,
+        transaction.currency,
+        scored.base_amount,
+        transaction.card_id,
+        transaction.merchant_id,
+        transaction.merchant_category,
+        transaction.merchant_country,
+        transaction.billing_country,
+        transaction.channel,
+        transaction.device_id,
+        transaction.ip,
+        transaction.latitude,
+        transaction.longitude,
+        transaction.customer_id,
+        json.dumps(transaction.metadata, ensure_ascii=False) if transaction.metadata else None,
+    )
+
+
+def _label_row(reported: "LabelReported") -> "tuple[str, str, datetime, str, str, datetime]":
+    label = reported.data
+    return (
+        label.transaction_id,
+        label.source.value,
+        label.reported_at,
+        label.label.value,
+        reported.postedby,
+        reported.time,
+    )
+
+
+async def commit_batch(
+    connection: "Connection",
+    *,
+    partition: int,
+    epoch: int,
+    after: int,
+    scored: list[ScoredTransaction],
+    taken: "list[LabelReported]",
+    applied: list[AppliedLabel],
+) -> bool:
+    """Append a batch behind position `after`; return whether the log was as expected.
+
+    False says that the end or the epoch is another: nothing was written.
+
+    Raises:
+        SeenMeanwhile: One of the transactions has a verdict already; nothing was written.
+    """
+    try:
+        committed: bool = await connection.fetchval(
+            _COMMIT,
+            partition,
+            epoch,
+            after,
+            [_row(entry) for entry in scored],
+            [_label_row(reported) for reported in taken],
+            [
+                (
+                    entry.position,
+                    entry.transaction_id,
+                    entry.card_id,
+                    entry.merchant_id,
+                    entry.effect.counted_at,
+                    entry.effect.weight,
+                )
+                for entry in applied
+            ],
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise SeenMeanwhile from error
+    return committed

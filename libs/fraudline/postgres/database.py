@@ -1,0 +1,111 @@
+"""A bounded pool of connections to PostgreSQL, and the one place where its errors become ours."""
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Self
+
+import asyncpg
+from asyncpg.connect_utils import SessionAttribute
+
+from fraudline.errors import ConfigurationError, DependencyAway
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+DATABASE = "PostgreSQL"
+CONNECT_SECONDS = 4.0
+COMMAND_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
+
+_SERVER_SETTINGS = {
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+    "timezone": "UTC",
+}
+
+# SQLSTATE classes and codes after which the same statement may succeed later.
+_AWAY_CLASSES = ("08", "53", "57P", "58")
+_AWAY_CODES = frozenset({"25006", "40001", "40P01", "55P03", "57014"})
+_READ_ONLY = "25006"
+_NOT_MIGRATED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidSchemaNameError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Return whether `error` says that the server is gone, busy, read-only or on its way down: never by its text."""
+    if isinstance(error, asyncpg.PostgresError):
+        code = error.sqlstate or ""
+        return code in _AWAY_CODES or code.startswith(_AWAY_CLASSES)
+    # InternalClientError: what the driver raises when the server vanished in the middle of its protocol.
+    return isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError)
+
+
+async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Spare a lent connection the driver's reset, a round trip: nobody here changes a session's state."""
+
+
+class Database:
+    """A pool of at most `pool_size` connections; every wait has an end."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, name: str, pool_size: int = 4) -> Self:
+        """Prepare a pool; no connection is opened yet, so the server may still be away.
+
+        `name` is what the server shows as application_name.
+        """
+        pool = asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=pool_size,
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            reset=_keep_session,
+            target_session_attrs=SessionAttribute.read_write,
+            server_settings=_SERVER_SETTINGS | {"application_name": name},
+        )
+        await pool
+        return cls(pool)
+
+    @asynccontextmanager
+    async def acquire(self, seconds: float = 2.0) -> "AsyncIterator[Connection]":
+        """Lend a connection, after a wait of at most `seconds` for a free one.
+
+        Raises:
+            DependencyAway: No connection could be had, or the server went away in the block.
+            ConfigurationError: The schema is not there, or older than this release.
+        """
+        try:
+            async with self._pool.acquire(timeout=seconds + CONNECT_SECONDS) as connection:
+                yield connection
+        except _NOT_MIGRATED as error:
+            raise ConfigurationError(
+                "FRAUDLINE_DATABASE_URL", "the schema is not there or older than this release; run fraudline migrate"
+            ) from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            if not is_away(error):
+                raise
+            if getattr(error, "sqlstate", None) == _READ_ONLY:
+                # Failed over: the pool sits on what is now a standby.
+                await self._pool.expire_connections()
+            raise DependencyAway(DATABASE, type(error).__name__) from error
+
+    async def close(self) -> None:
+        """Give all connections back; after three seconds cut them."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            with contextlib.suppress(asyncpg.InterfaceError):
+                self._pool.terminate()

@@ -1,0 +1,174 @@
+"""The one statement that appends to a log: only at its end, only under its epoch, all or nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fraudline.domain.event import LabelReported, TransactionAccepted
+from fraudline.domain.label import Effect, Label, LabelSource, LabelValue
+from fraudline.domain.policy import Decision
+from fraudline.domain.transaction import Transaction
+from fraudline.domain.verdict import Verdict
+from fraudline.errors import ConfigurationError, DependencyAway
+from fraudline.postgres.commit import AppliedLabel, ScoredTransaction, SeenMeanwhile, commit_batch
+from fraudline.postgres.database import Database
+from fraudline.postgres.log import read_end, read_log, take_over
+from fraudline.postgres.lookup import label_histories_of, places_of, verdicts_of
+from fraudline.postgres.migrations import migrate, migrations
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import asyncpg
+
+MOMENT = datetime(2026, 11, 23, 18, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.connect(database_url, name="test")
+    yield database
+    await database.close()
+
+
+def a_scored(position: int, transaction_id: str | None = None) -> ScoredTransaction:
+    transaction = Transaction.model_validate_json(
+        f'{{"transaction_id": "{transaction_id or f"t-{position}"}", "occurred_at": "2026-11-23T17:59:59.999999Z",'
+        '"amount": "912.40", "currency": "EUR", "card_id": "card-1", "merchant_id": "merchant-1",'
+        '"ip": "2001:db8::1", "metadata": {"order": "a"}, "channel": "pos", "latitude": 48.2}'
+    )
+    accepted = TransactionAccepted(
+        specversion="1.0", source="/test", id="t", time=MOMENT, postedby="shop",
+        type="fraudline.transaction.v1", data=transaction,
+    )  # fmt: skip
+    verdict = Verdict(
+        transaction_id=transaction.transaction_id,
+        fingerprint=transaction.fingerprint("shop"),
+        posted_by="shop",
+        partition=0,
+        position=position,
+        accepted_at=MOMENT,
+        decision=Decision.REVIEW,
+        score=0.1 + 0.2,
+        reasons=(),
+        reasons_status="pending",
+        model="m-1",
+        policy="p-1",
+        scored_at=MOMENT + timedelta(milliseconds=2),
+        features=b"\0" * 16,
+    )
+    return ScoredTransaction(accepted, verdict, 912.40)
+
+
+async def append(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], after: int, *scored: ScoredTransaction,
+                 epoch: int = 1, taken: list[LabelReported] | None = None,
+                 applied: list[AppliedLabel] | None = None) -> bool:  # fmt: skip
+    return await commit_batch(
+        connection, partition=0, epoch=epoch, after=after, scored=list(scored), taken=taken or [], applied=applied or []
+    )
+
+
+async def test_what_is_committed_is_read_back_exactly(pool: Database) -> None:
+    async with pool.acquire() as connection:
+        await take_over(connection, 0, owner="test")
+        entry = a_scored(1)
+
+        assert await append(connection, 0, entry)
+
+        (stored,) = (await verdicts_of(connection, ["t-1"])).values()
+        assert stored.event() == entry.verdict.event()
+        assert stored.score == 0.1 + 0.2
+        (row,) = await read_log(connection, 0, after=0, until=10)
+        # The kernel's time is the earlier of occurred_at and accepted_at, to the microsecond.
+        expected = int((entry.accepted.data.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+        assert (row["position"], row["microseconds"], row["base_amount"]) == (1, expected, 912.40)
+        (transaction,) = await connection.fetch("select * from fraudline.transactions")
+        assert transaction["amount"] == Decimal("912.40")
+        assert str(transaction["ip"]) == "2001:db8::1"
+
+
+async def test_an_owner_that_was_replaced_writes_nothing(pool: Database) -> None:
+    async with pool.acquire() as connection:
+        old = await take_over(connection, 0, owner="old")
+        new = await take_over(connection, 0, owner="new")
+
+        assert not await append(connection, 0, a_scored(1), epoch=old.epoch)
+        assert await append(connection, 0, a_scored(1), epoch=new.epoch)
+
+        assert await connection.fetchval("select count(*) from fraudline.verdicts") == 1
+        assert (await read_end(connection, 0)).last_position == 1
+
+
+async def test_a_batch_that_expects_another_end_writes_nothing(pool: Database) -> None:
+    async with pool.acquire() as connection:
+        await take_over(connection, 0, owner="test")
+        assert await append(connection, 0, a_scored(1))
+
+        assert not await append(connection, 0, a_scored(1))
+        assert not await append(connection, 2, a_scored(3))
+
+        assert await connection.fetchval("select count(*) from fraudline.transactions") == 1
+
+
+async def test_an_id_that_has_a_verdict_aborts_the_whole_batch(pool: Database) -> None:
+    async with pool.acquire() as connection:
+        await take_over(connection, 0, owner="test")
+        assert await append(connection, 0, a_scored(1, "same"))
+
+        with pytest.raises(SeenMeanwhile):
+            await append(connection, 1, a_scored(2), a_scored(3, "same"))
+
+        assert (await read_end(connection, 0)).last_position == 1
+        assert await connection.fetchval("select count(*) from fraudline.verdicts") == 1
+
+
+async def test_labels_and_their_effects_come_back_as_they_were_committed(pool: Database) -> None:
+    label = Label(transaction_id="t-1", label=LabelValue.FRAUD, source=LabelSource.CHARGEBACK, reported_at=MOMENT)
+    reported = LabelReported(
+        specversion="1.0", source="/test", id="l", time=MOMENT, postedby="bank", type="fraudline.label.v1", data=label
+    )
+    async with pool.acquire() as connection:
+        await take_over(connection, 0, owner="test")
+        effect = AppliedLabel(2, "t-1", "card-1", "merchant-1", Effect(MOMENT, 1))
+
+        assert await append(connection, 0, a_scored(1), taken=[reported], applied=[effect])
+
+        histories = await label_histories_of(connection, ["t-1", "t-2"], partition=0)
+        assert histories["t-1"].counted_at == MOMENT
+        assert list(histories["t-1"].reports.values()) == [label]
+        assert "t-2" not in histories
+        assert await places_of(connection, ["t-1", "t-2"]) == {"t-1": ("card-1", "merchant-1")}
+        assert [row["is_transaction"] for row in await read_log(connection, 0, after=0, until=2)] == [True, False]
+
+
+async def test_a_database_that_is_not_migrated_is_a_setting_to_mend(empty_database_url: str) -> None:
+    database = await Database.connect(empty_database_url, name="test")
+    with pytest.raises(ConfigurationError, match="fraudline migrate"):
+        async with database.acquire() as connection:
+            await read_end(connection, 0)
+    await database.close()
+
+
+async def test_a_database_that_nobody_serves_is_away(unused_tcp_port: int) -> None:
+    database = await Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none", name="test")
+    with pytest.raises(DependencyAway, match="PostgreSQL"):
+        async with database.acquire() as connection:
+            await connection.fetch("select 1")
+    await database.close()
+
+
+async def test_migrating_twice_does_nothing_the_second_time(empty_database_url: str) -> None:
+    assert await migrate(empty_database_url) == [step.name for step in migrations()]
+    assert await migrate(empty_database_url) == []
+
+
+async def test_a_migration_that_was_changed_after_it_was_applied_is_refused(
+    database_url: str, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await database.execute("update fraudline.migrations set checksum = 'other'")
+    with pytest.raises(ConfigurationError, match="another content"):
+        await migrate(database_url)
