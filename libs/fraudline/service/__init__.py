@@ -1,0 +1,1 @@
+"""What every service has: settings, logs, readiness, an admin port, an orderly end."""

@@ -1,0 +1,155 @@
+"""Settings: environment variables named FRAUDLINE_…, read once at start, all faults told at once."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fraudline.domain.money import decimals_of
+from fraudline.errors import ConfigurationError
+
+PREFIX = "FRAUDLINE_"
+LOOPBACK = "127.0.0.1"
+
+_HIGHEST_PORT = 65_535
+
+
+class LogLevel(StrEnum):
+    """From which weight on an event is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise PydanticCustomError("url_scheme", "must start with {scheme}://", {"scheme": schemes[0]})
+        return url
+
+    return AfterValidator(check)
+
+
+Port = Annotated[int, Field(ge=0, le=_HIGHEST_PORT)]
+Host = Annotated[str, Field(min_length=1)]
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told: where the servers are, how much to log, what the base currency is."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    database_url: Annotated[SecretStr, _url_of("postgresql", "postgres")] = Field(description="PostgreSQL 15 or newer.")
+    amqp_url: Annotated[SecretStr, _url_of("amqp", "amqps")] = Field(description="RabbitMQ 3.10 or newer.")
+    base_currency: str = Field(default="EUR", description="Currency (ISO 4217) in which amounts are compared.")
+    state_dir: Path = Field(default=Path(".fraudline"), description="Folder for what a service keeps on disk.")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="debug, info, warning or error.")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_lower_case(cls, level: Any) -> Any:
+        return level.lower() if isinstance(level, str) else level
+
+    @field_validator("base_currency")
+    @classmethod
+    def _known_currency(cls, code: str) -> str:
+        if decimals_of(code) is None:
+            raise PydanticCustomError("unknown_currency", "is no ISO 4217 code of a currency; write one like EUR")
+        return code
+
+
+class IngestSettings(ServiceSettings):
+    """What ingest is told beside that."""
+
+    host: Host = Field(
+        default=LOOPBACK, validation_alias="FRAUDLINE_INGEST_HOST", description="Address ingest listens on."
+    )
+    port: Port = Field(
+        default=8080,
+        validation_alias="FRAUDLINE_INGEST_PORT",
+        description="Port ingest listens on; 0 takes a free one.",
+    )
+    admin_host: Host = Field(
+        default=LOOPBACK,
+        validation_alias="FRAUDLINE_INGEST_ADMIN_HOST",
+        description="Address of ingest's /metrics, /livez and /readyz.",
+    )
+    admin_port: Port = Field(
+        default=9080,
+        validation_alias="FRAUDLINE_INGEST_ADMIN_PORT",
+        description="Port of the same; 0 takes a free one.",
+    )
+    max_events_in_flight: Annotated[int, Field(ge=1)] = Field(
+        default=16_384,
+        validation_alias="FRAUDLINE_INGEST_MAX_EVENTS_IN_FLIGHT",
+        description="Events that may wait for the broker before ingest answers 503.",
+    )
+
+
+class ScorerSettings(ServiceSettings):
+    """What a scorer is told beside that."""
+
+    admin_host: Host = Field(
+        default=LOOPBACK,
+        validation_alias="FRAUDLINE_SCORER_ADMIN_HOST",
+        description="Address of the scorer's /metrics, /livez and /readyz.",
+    )
+    admin_port: Port = Field(
+        default=9081,
+        validation_alias="FRAUDLINE_SCORER_ADMIN_PORT",
+        description="Port of the same; 0 takes a free one.",
+    )
+    model: Path = Field(description="Folder of the model bundle.")
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def variable_of(settings: type[ServiceSettings], field: str) -> str:
+    """Return the environment variable that a field is read from."""
+    alias = settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{PREFIX}{field.upper()}"
+
+
+_SENTENCES = {
+    "missing": "is not set",
+    "int_parsing": "is no whole number",
+    "greater_than_equal": "is less than {ge}",
+    "less_than_equal": "is more than {le}",
+    "string_too_short": "is empty",
+    "enum": "is not one of {expected}",
+    "bool_parsing": "is neither true nor false",
+}
+
+
+def load(settings: type[Settings]) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigurationError: At least one variable is missing or cannot be used; the message names them all.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors(include_input=False, include_url=False):
+            name = str(fault["loc"][0])
+            variable = name if name.startswith(PREFIX) else variable_of(settings, name)
+            sentence = _SENTENCES.get(fault["type"])
+            # Our own sentences hold no value; those of the library could, so an unknown one is not passed on.
+            own = fault["msg"] if fault["type"] in {"url_scheme", "unknown_currency"} else "cannot be used"
+            faults.append((variable, sentence.format_map(fault.get("ctx", {})) if sentence else own))
+        (variable, reason), *others = faults
+        raise ConfigurationError(variable, "; ".join([reason, *(f"{name}: {why}" for name, why in others)])) from None

@@ -1,0 +1,205 @@
+"""One reading of JSON for all: what two parsers could read differently is refused at the door.
+
+The fast path parses once and compares how many keys the text holds with how many came out; every deeper look happens
+only once something is wrong. Text that is no JSON (RFC 8259, UTF-8 without a byte order mark) is told apart from JSON
+that is refused: duplicate keys, lone surrogates, integers beyond 4,300 digits.
+"""
+
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+from fraudline.web.problems import FieldFault, shown_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_INTEGER_DIGITS = 4_300
+
+# Escapes are taken out first, so that a string ends at the next quote: a pattern that repeats a group of "escape or
+# other character" takes quadratic time in this library. A string whose end is missing runs to the end of the text: no
+# part of the text is looked at twice, whatever it holds. The group takes part where the string is a key.
+_ESCAPES = re.compile(rb"\\.", re.DOTALL)
+_STRINGS = re.compile(rb'"[^"]*+(?:"|\Z)[ \t\r\n]*+(:)?')
+_BLANKS = " \t\r\n"
+_NO_BLANK = re.compile(rf"[^{_BLANKS}]")
+
+
+class NotJson(Exception):  # noqa: N818 - a finding, told as one
+    """The text is no JSON; `reason` says why in plain words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Ambiguous(Exception):  # noqa: N818 - a finding, told as one
+    """The text is JSON that parsers read differently: `faults` says where, `value` is one reading if there is one."""
+
+    def __init__(self, faults: list[FieldFault], value: Any = None) -> None:
+        super().__init__(f"{len(faults)} ambiguities")
+        self.faults = faults
+        self.value = value
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object with every key that stands in the text."""
+
+
+class _HugeInteger:
+    """An integer with more digits than anybody would read."""
+
+
+def read(document: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        NotJson: It is none.
+        Ambiguous: It is one that parsers read differently.
+    """
+    try:
+        value = from_json(document, allow_inf_nan=False)
+    except ValueError:
+        raise _explained(document) from None
+    if _STRINGS.findall(_without_escapes(document)).count(b":") != _number_of_keys(value):
+        raise Ambiguous(list(_ambiguities(_all_of(document.decode()))), value)
+    return value
+
+
+def number_is_exact(document: bytes, name: str, value: float) -> bool:
+    """Return whether the number of the top-level field `name`, read as `value`, is just what the text says.
+
+    A double holds at most fifteen significant digits for certain: what was written with more is rounded in reading,
+    and 1e-999 becomes zero. A field whose name is written with escapes counts as not exact.
+    """
+    written = re.search(rb'"' + re.escape(name.encode()) + rb'"\s*:\s*(-?[0-9.eE+\-]+)', document)
+    if written is None:
+        return False
+    try:
+        return Decimal(written[1].decode()) == Decimal(repr(value))
+    except ArithmeticError:
+        return False
+
+
+def _without_escapes(document: bytes) -> bytes:
+    return _ESCAPES.sub(b"", document) if b"\\" in document else document
+
+
+def _number_of_keys(value: Any) -> int:
+    count = 0
+    waiting = [value]
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, dict):
+            count += len(entry)
+            waiting.extend(inner for inner in entry.values() if isinstance(inner, dict | list))
+        elif isinstance(entry, list):
+            waiting.extend(inner for inner in entry if isinstance(inner, dict | list))
+    return count
+
+
+def _explained(document: bytes) -> NotJson | Ambiguous:
+    """Return why the fast parser would not have the text."""
+    try:
+        faults = list(_ambiguities(_all_of(_decoded(document))))
+    except json.JSONDecodeError as error:
+        return NotJson(f"is not JSON (line {error.lineno}, column {error.colno})")
+    except NotJson as error:
+        return error
+    except RecursionError:
+        faults = []
+    # What the fast parser refuses beside these faults is depth: more than 200 levels.
+    return Ambiguous(faults) if faults else NotJson("is nested too deeply")
+
+
+def _decoded(document: bytes) -> str:
+    if not document.strip():
+        raise NotJson("is empty")
+    try:
+        text = document.decode()
+    except UnicodeDecodeError:
+        raise NotJson("is not UTF-8") from None
+    if text.startswith("\ufeff"):
+        raise NotJson("begins with a byte order mark; leave it out")
+    return text
+
+
+def _integer(text: str) -> "int | _HugeInteger":
+    return int(text) if len(text) <= MAX_INTEGER_DIGITS else _HugeInteger()
+
+
+def _no_constant(name: str) -> Any:
+    raise NotJson(f"holds {name}, which is no JSON")
+
+
+def _all_of(text: str) -> Any:
+    """Return the value of a JSON text with nothing lost: all keys, and marks in place of huge integers."""
+    return json.loads(text, object_pairs_hook=_Object, parse_int=_integer, parse_constant=_no_constant)
+
+
+# Finds where a value ends and keeps nothing of it.
+_SKIMMER = json.JSONDecoder(object_pairs_hook=lambda _: None, parse_int=lambda _: 0, parse_float=lambda _: 0.0)
+
+
+def _is_lone(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _ambiguities(value: Any, *path: "str | int") -> "Iterator[FieldFault]":
+    if isinstance(value, _Object):
+        seen: dict[str, int] = {}
+        for name, inner in value:
+            seen[name] = seen.get(name, 0) + 1
+            if _is_lone(name):
+                yield FieldFault(shown_field(*path, name), "has a name with half a surrogate pair in it")
+            yield from _ambiguities(inner, *path, name)
+        for name, times in seen.items():
+            if times > 1:
+                yield FieldFault(shown_field(*path, name), f"is given {times} times; give it once")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _ambiguities(inner, *path, index)
+    elif isinstance(value, _HugeInteger):
+        yield FieldFault(shown_field(*path), f"has more than {MAX_INTEGER_DIGITS:,} digits")
+    elif isinstance(value, str) and _is_lone(value):
+        yield FieldFault(shown_field(*path), "holds half a surrogate pair, which is no character")
+
+
+def elements(document: bytes, *, at_most: int) -> "Iterator[bytes]":
+    """Cut the text of a JSON array into the texts of its elements, at most so many; none of them is judged.
+
+    Raises:
+        NotJson: The array as such is broken.
+    """
+    text = _decoded(document)
+    position = _skip_blanks(text, 0)
+    if not text.startswith("[", position):
+        raise NotJson("is no JSON array")
+    position = _skip_blanks(text, position + 1)
+    is_over = text.startswith("]", position)
+    count = 0
+    while not is_over and count < at_most:
+        begin = position
+        try:
+            _, position = _SKIMMER.raw_decode(text, begin)
+        except json.JSONDecodeError as error:
+            raise NotJson(f"is not JSON (line {error.lineno}, column {error.colno})") from None
+        except RecursionError:
+            raise NotJson("is nested too deeply") from None
+        yield text[begin:position].encode()
+        count += 1
+        position = _skip_blanks(text, position)
+        is_over = text.startswith("]", position)
+        if not is_over and not text.startswith(",", position):
+            raise NotJson(f"is not JSON: behind element {count - 1} stands neither a comma nor the end of the array")
+        position = position if is_over else _skip_blanks(text, position + 1)
+    if is_over and _skip_blanks(text, position + 1) != len(text):
+        raise NotJson("is not JSON: something stands behind the end of the array")
+
+
+def _skip_blanks(text: str, begin: int) -> int:
+    found = _NO_BLANK.search(text, begin)
+    return found.start() if found else len(text)
