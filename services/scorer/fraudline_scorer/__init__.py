@@ -1,0 +1,1 @@
+"""Scores every event of a partition in order and commits one verdict for each."""

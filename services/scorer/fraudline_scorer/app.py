@@ -1,0 +1,93 @@
+"""Builds the scorer: settings → pool → model → state → sessions; nothing is built anywhere else."""
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from fraudline.errors import ConfigurationError
+from fraudline.models.bundle import Bundle, BundleError
+from fraudline.postgres.database import Database
+from fraudline.service.admin import admin_app, new_registry
+from fraudline.service.http_server import HttpServer, bind
+from fraudline.service.readiness import Readiness
+from fraudline.service.run import supervise
+from fraudline.state.partition_state import PartitionState
+from fraudline_scorer.graveyard import Graveyard, dead_letters_counter
+from fraudline_scorer.holes import Holes
+from fraudline_scorer.metrics import ScorerMetrics
+from fraudline_scorer.months import keep_months
+from fraudline_scorer.session import Sessions
+from fraudline_scorer.standing import Standing
+from fraudline_scorer.suspects import SuspectNotes
+
+if TYPE_CHECKING:
+    from fraudline.service.settings import ScorerSettings
+
+PARTITION = 0
+
+
+async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
+    """Run one scorer process until `stop`.
+
+    Raises:
+        ConfigurationError: The model bundle or the state folder cannot be used.
+        JobDied: One of its jobs ended unasked.
+    """
+    bundle = await asyncio.to_thread(_bundle, settings)
+    notes = _notes(settings)
+    database = await Database.connect(settings.database_url.get_secret_value(), name="fraudline scorer", pool_size=4)
+    registry = new_registry("scorer")
+    metrics = ScorerMetrics(registry)
+    standing = Standing()
+    metrics.follow(standing)
+    readiness = Readiness()
+    standing.report_to(readiness)
+    amqp_url = settings.amqp_url.get_secret_value()
+    sessions = Sessions(
+        amqp_url=amqp_url,
+        database=database,
+        state=PartitionState(PARTITION, bundle),
+        notes=notes,
+        holes=Holes(),
+        standing=standing,
+        metrics=metrics,
+        owner=f"{socket.gethostname()}/{uuid4()}",
+    )
+    graveyard = Graveyard(amqp_url, database, PARTITION, buried=dead_letters_counter(registry))
+    listener = bind(settings.admin_host, settings.admin_port, variable="FRAUDLINE_SCORER_ADMIN_PORT")
+    admin = HttpServer(admin_app(registry, readiness), listener)
+    try:
+        await supervise(
+            {
+                "admin": admin.run,
+                "months": lambda ended: keep_months(database, ended),
+                "graveyard": graveyard.run,
+                "sessions": sessions.serve,
+            },
+            stop=stop,
+            readiness=readiness,
+        )
+    finally:
+        await database.close()
+        notes.close()
+
+
+def _bundle(settings: "ScorerSettings") -> Bundle:
+    try:
+        bundle = Bundle.load(settings.model)
+    except BundleError as error:
+        raise ConfigurationError("FRAUDLINE_MODEL", str(error)) from error
+    if bundle.base_currency != settings.base_currency:
+        raise ConfigurationError(
+            "FRAUDLINE_BASE_CURRENCY",
+            f"is {settings.base_currency}, but the bundle was trained on amounts in {bundle.base_currency}",
+        )
+    return bundle
+
+
+def _notes(settings: "ScorerSettings") -> SuspectNotes:
+    try:
+        return SuspectNotes.open(settings.state_dir, PARTITION)
+    except OSError as error:
+        raise ConfigurationError("FRAUDLINE_STATE_DIR", f"cannot be written: {error.strerror}") from error

@@ -1,0 +1,97 @@
+"""Received → decoded: a message from the log becomes events, in order, and letters for what is none."""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from fraudline.amqp.letters import DeadReason, Letter
+from fraudline.amqp.topology import NUMBER_HEADER, PRODUCER_HEADER, STREAM_HEADER
+from fraudline.domain.event import MAX_EVENTS, Event, LabelReported, decode
+
+if TYPE_CHECKING:
+    from aio_pika.abc import AbstractIncomingMessage
+
+# From this redelivery on a message is suspected of taking the process down.
+SUSPECT_FROM_REDELIVERY = 2
+
+_UNKNOWN_TYPE = "union_tag_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One event of the log with the line that it came in; `key` tells the line from all others."""
+
+    event: Event
+    line: bytes
+
+    @property
+    def key(self) -> bytes:
+        """SHA-256 of the line."""
+        return sha256(self.line).digest()
+
+    @property
+    def is_label(self) -> bool:
+        """Whether it is a label, not a transaction."""
+        return isinstance(self.event, LabelReported)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One message, decoded."""
+
+    message: "AbstractIncomingMessage"
+    received: list[Received] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the broker has delivered it again and again."""
+        count = self.message.headers.get("x-delivery-count", 0)
+        return isinstance(count, int) and count >= SUSPECT_FROM_REDELIVERY
+
+
+def decode_delivery(message: "AbstractIncomingMessage", *, queue: str) -> Delivery:
+    """Decode every line by itself; what is broken becomes a letter and harms no neighbour."""
+    delivery = Delivery(message)
+    try:
+        message.body.decode()
+    except UnicodeDecodeError as error:
+        delivery.letters.append(_whole(message, queue, DeadReason.UNDECODABLE_MESSAGE, error.reason))
+        return delivery
+    lines = [line for line in message.body.split(b"\n") if line]
+    if len(lines) > MAX_EVENTS:
+        error_text = f"{len(lines)} events in one message; at most {MAX_EVENTS} are taken"
+        delivery.letters.append(_whole(message, queue, DeadReason.MESSAGE_TOO_LARGE, error_text))
+        return delivery
+    for line in lines:
+        try:
+            delivery.received.append(Received(decode(line), line))
+        except ValidationError as error:
+            delivery.letters.append(_broken_line(line, queue, error))
+    return delivery
+
+
+def _whole(message: "AbstractIncomingMessage", queue: str, reason: DeadReason, error: str) -> Letter:
+    return Letter.of_line(queue=queue, reason=reason, error=error, body=message.body)
+
+
+def _broken_line(line: bytes, queue: str, error: ValidationError) -> Letter:
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    is_unknown = any(fault["type"] == _UNKNOWN_TYPE for fault in faults)
+    return Letter.of_line(
+        queue=queue,
+        reason=DeadReason.UNKNOWN_TYPE if is_unknown else DeadReason.MALFORMED_EVENT,
+        error="; ".join(f"{'.'.join(map(str, fault['loc'])) or 'event'}: {fault['type']}" for fault in faults),
+        body=line,
+    )
+
+
+def producer_number(message: "AbstractIncomingMessage") -> tuple[str, str, int] | None:
+    """Return who published a message, on which stream and under which number; None where it does not say."""
+    headers = message.headers
+    producer, stream, number = (headers.get(name) for name in (PRODUCER_HEADER, STREAM_HEADER, NUMBER_HEADER))
+    if isinstance(producer, str) and isinstance(stream, str) and isinstance(number, int):
+        return producer, stream, number
+    return None

@@ -1,0 +1,216 @@
+"""The owner's line: a transaction's life from the queue to the acknowledgement.
+
+| moment       | a crash right there leaves behind                                                      |
+| ------------ | -------------------------------------------------------------------------------------- |
+| received     | the message unacknowledged: it comes again                                             |
+| decoded      | the same                                                                               |
+| unseen       | the same; what was looked up is looked up again                                        |
+| featured     | the same; the state in memory is gone, the log is not                                  |
+| scored       | the same                                                                               |
+| decided      | the same                                                                               |
+| committed    | verdicts without events, the message unacknowledged: it comes again, finds its verdicts |
+| announced    | the same; the same bytes are announced a second time                                   |
+| acknowledged | nothing                                                                                |
+
+`tests/end_to_end/test_kills.py` kills it at these moments.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fraudline.amqp.letters import DeadReason
+from fraudline.amqp.topology import events_queue
+from fraudline.errors import Fenced
+from fraudline.postgres.commit import SeenMeanwhile, commit_batch
+from fraudline.postgres.log import read_end, take_over
+from fraudline.postgres.lookup import label_histories_of, places_of, verdicts_of
+from fraudline_scorer.plan import Known, Planner
+from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_one
+
+if TYPE_CHECKING:
+    from fraudline.postgres.database import Connection, Database
+    from fraudline.state.partition_state import PartitionState
+    from fraudline_scorer.announcer import Announcer
+    from fraudline_scorer.deliveries import Delivery, Received
+    from fraudline_scorer.metrics import ScorerMetrics
+    from fraudline_scorer.patience import Patience
+    from fraudline_scorer.plan import Plan
+    from fraudline_scorer.suspects import SuspectNotes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Whole messages, in the queue's order; a suspect message is a batch by itself."""
+
+    deliveries: "tuple[Delivery, ...]"
+
+    @property
+    def received(self) -> "list[Received]":
+        """All events, in order."""
+        return [received for delivery in self.deliveries for received in delivery.received]
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether its events are computed one at a time."""
+        return any(delivery.is_suspect for delivery in self.deliveries)
+
+
+class Line:
+    """Owns one partition under one epoch, from `take_over` until it is fenced or its session ends."""
+
+    def __init__(
+        self,
+        *,
+        state: "PartitionState",
+        database: "Database",
+        announcer: "Announcer",
+        notes: "SuspectNotes",
+        metrics: "ScorerMetrics",
+        patience: "Patience",
+    ) -> None:
+        self._state = state
+        self._database = database
+        self._announcer = announcer
+        self._notes = notes
+        self._metrics = metrics
+        self._patience = patience
+        self._queue = events_queue(state.partition)
+        self._epoch = 0
+
+    async def take_over(self, owner: str) -> int:
+        """Raise the epoch, which fences every earlier owner, and bring the state to the end of the log.
+
+        Returns:
+            The epoch under which this line commits.
+        """
+
+        async def raise_epoch() -> None:
+            async with self._database.acquire() as connection:
+                end = await take_over(connection, self._state.partition, owner=owner)
+            self._epoch = end.epoch
+            await self._state.catch_up(self._database, until=end.last_position)
+
+        await self._patience(raise_epoch)
+        self._notes.settle_accounts()
+        return self._epoch
+
+    async def check_ownership(self) -> None:
+        """Ask the database, when nothing else does, whether it is there and the partition still ours.
+
+        Raises:
+            Fenced: It is another's.
+        """
+
+        async def ask() -> None:
+            async with self._database.acquire() as connection:
+                await self._has_landed(connection, self._state.position)
+
+        await self._patience(ask)
+
+    async def process(self, batch: Batch) -> None:
+        """Take one batch from decoded to acknowledged.
+
+        Raises:
+            Fenced: Another process owns the partition; nothing of the batch was written by us.
+            DependencyAway: A server was away for longer than is worth waiting for; the messages come again.
+        """
+        try:
+            plan, (scored, applied) = await self._commit(batch)
+        except BaseException:
+            self._state.take_back()
+            raise
+        self._state.settle(self._state.position + len(scored) + len(applied))
+        self._metrics.note_committed(scored, applied, plan)
+
+        with self._metrics.stage("announced"):
+            await self._announcer.announce(
+                [*(entry.verdict for entry in scored), *plan.seen_before],
+                [*(letter for delivery in batch.deliveries for letter in delivery.letters), *plan.letters],
+            )
+        # Acknowledge last: until here the unacknowledged input is our only promise that all of this is done again.
+        await batch.deliveries[-1].message.ack(multiple=True)
+
+    async def _commit(self, batch: Batch) -> "tuple[Plan, Computed]":
+        received = batch.received
+        is_slow = batch.is_suspect
+        refused = self._convicted(received) if is_slow else {}
+        while True:
+            with self._metrics.stage("unseen"):
+                known = await self._look_up(received)
+                plan = Planner(known, self._state.bundle, queue=self._queue).plan(received, refused=refused)
+            try:
+                with self._metrics.stage("decided"):
+                    computed = await self._compute(plan, is_slow=is_slow)
+                with self._metrics.stage("committed"):
+                    await self._append(plan, computed)
+            except SeenMeanwhile:
+                self._state.take_back()
+            except Poison as poison:
+                self._state.take_back()
+                self._metrics.note_poison(poison)
+                # One that fails among others is looked for one by one; one that fails alone is set aside.
+                if is_slow and poison.key is not None:
+                    refused[poison.key] = DeadReason.SCORING_FAILED
+                is_slow = True
+            else:
+                return plan, computed
+
+    def _convicted(self, received: "list[Received]") -> dict[bytes, DeadReason]:
+        keys = (event.key for event in received)
+        return {key: DeadReason.TOOK_THE_PROCESS_DOWN for key in keys if self._notes.is_convicted(key)}
+
+    async def _look_up(self, received: "list[Received]") -> Known:
+        transaction_ids = {event.event.data.transaction_id for event in received}
+        labelled = {event.event.data.transaction_id for event in received if event.is_label}
+
+        async def look_up() -> Known:
+            async with self._database.acquire() as connection:
+                return Known(
+                    verdicts=await verdicts_of(connection, transaction_ids),
+                    histories=await label_histories_of(connection, transaction_ids, partition=self._state.partition),
+                    places=await places_of(connection, labelled) if labelled else {},
+                )
+
+        return await self._patience(look_up)
+
+    async def _compute(self, plan: "Plan", *, is_slow: bool) -> Computed:
+        if is_slow:
+            return await asyncio.to_thread(compute_one_by_one, self._state, plan, self._notes)
+        return await asyncio.to_thread(compute, self._state, plan)
+
+    async def _append(self, plan: "Plan", computed: Computed) -> None:
+        scored, applied = computed
+        after = self._state.position
+        end = after + len(scored) + len(applied)
+        if end == after and not plan.taken:
+            return
+        was_sent = False
+
+        async def append() -> None:
+            nonlocal was_sent
+            async with self._database.acquire() as connection:
+                # A commit whose answer was lost is neither done nor undone until we read.
+                if was_sent and end > after and await self._has_landed(connection, end):
+                    return
+                was_sent = True
+                is_committed = await commit_batch(
+                    connection,
+                    partition=self._state.partition,
+                    epoch=self._epoch,
+                    after=after,
+                    scored=scored,
+                    taken=plan.taken,
+                    applied=applied,
+                )
+                # Refused: fenced, or an earlier try of ours was still under way in the server and has landed now.
+                if not is_committed and not (end > after and await self._has_landed(connection, end)):
+                    raise Fenced(f"partition {self._state.partition} is not at position {after} under our epoch")
+
+        await self._patience(append)
+
+    async def _has_landed(self, connection: "Connection", position: int) -> bool:
+        end = await read_end(connection, self._state.partition)
+        if end.epoch != self._epoch:
+            raise Fenced(f"partition {self._state.partition} has a new owner")
+        return end.last_position == position

@@ -1,0 +1,119 @@
+"""What the scorer tells Prometheus."""
+
+import math
+import time
+from collections import Counter as Tally
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from fraudline.postgres.commit import AppliedLabel, ScoredTransaction
+    from fraudline.state.partition_state import PartitionState
+    from fraudline_scorer.holes import Holes
+    from fraudline_scorer.plan import Plan
+    from fraudline_scorer.scoring import Poison
+    from fraudline_scorer.standing import Standing
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+_SCORE = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+class ScorerMetrics:
+    """The scorer's own metrics on a registry that is handed in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.is_owner = Gauge(
+            "fraudline_scorer_is_owner", "1 while this process owns the partition, 0 as a standby.", registry=registry
+        )
+        self.epoch = Gauge("fraudline_scorer_epoch", "The epoch under which this process commits.", registry=registry)
+        self.position = Gauge("fraudline_scorer_position", "The position that the state stands at.", registry=registry)
+        self.standby_lag = Gauge(
+            "fraudline_standby_lag_seconds", "How long ago a standby was at the end of the log.", registry=registry
+        )
+        self.entities = Gauge("fraudline_entities", "Cards and merchants that the kernel knows.", registry=registry)
+        self.holes = Gauge(
+            "fraudline_message_holes", "Numbers that producers gave and no message carried.", registry=registry
+        )
+        self.takeovers = Counter("fraudline_takeovers_total", "Times this process became owner.", registry=registry)
+        self._verdicts = Counter(
+            "fraudline_verdicts_total", "Committed verdicts.", ["decision", "model"], registry=registry
+        )
+        self._labels = Counter(
+            "fraudline_label_effects_total", "Changes of the counters by labels.", ["weight"], registry=registry
+        )
+        self._duplicates = Counter(
+            "fraudline_duplicates_total", "Events that had taken effect before.", registry=registry
+        )
+        self._conflicts = Counter(
+            "fraudline_conflicts_total", "Events refused because an earlier one said otherwise.", registry=registry
+        )
+        self._poison = Counter("fraudline_scoring_failures_total", "Batches whose computing failed.", registry=registry)
+        self._batch_events = Histogram(
+            "fraudline_batch_events", "Events that a batch added to the log.", buckets=_BATCH, registry=registry
+        )
+        self._stage = Histogram(
+            "fraudline_stage_seconds", "Time that a batch spends up to each moment.", ["stage"], buckets=_SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self._oldest = Histogram(
+            "fraudline_oldest_event_age_seconds", "Age of a batch's oldest transaction at scoring.", buckets=_SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self._end_to_end = Histogram(
+            "fraudline_end_to_end_seconds", "From acceptance to the committed verdict.", buckets=_SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self._score = Histogram("fraudline_score", "Calibrated probabilities given.", buckets=_SCORE, registry=registry)
+
+    def follow(self, standing: "Standing") -> None:
+        """Ask how far behind the log this process is whenever the metrics are read."""
+        self.standby_lag.set_function(lambda: math.nan if standing.lag_seconds is None else standing.lag_seconds)
+
+    def note_takeover(self, epoch: int) -> None:
+        """Note that this process owns the partition."""
+        self.takeovers.inc()
+        self.epoch.set(epoch)
+        self.is_owner.set(1)
+
+    def note_state(self, state: "PartitionState", holes: "Holes") -> None:
+        """Note how far and how large the state is, and what the producers' numbers lack."""
+        self.position.set(state.position)
+        self.entities.set(state.kernel.entities)
+        self.holes.set(holes.open)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure how long a batch takes to reach a moment of its life."""
+        started_at = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stage.labels(name).observe(time.perf_counter() - started_at)
+
+    def note_committed(self, scored: "list[ScoredTransaction]", applied: "list[AppliedLabel]", plan: "Plan") -> None:
+        """Count what a commit brought."""
+        committed_at = datetime.now(UTC)
+        self._batch_events.observe(len(scored) + len(applied))
+        self._duplicates.inc(plan.duplicates)
+        self._conflicts.inc(len(plan.letters))
+        for weight, count in Tally(entry.effect.weight for entry in applied).items():
+            self._labels.labels(str(weight)).inc(count)
+        if not scored:
+            return
+        verdicts = [entry.verdict for entry in scored]
+        for (decision, model), count in Tally((v.decision.value, v.model) for v in verdicts).items():
+            self._verdicts.labels(decision, model).inc(count)
+        self._oldest.observe(max(0.0, *((v.scored_at - v.accepted_at).total_seconds() for v in verdicts)))
+        for verdict in verdicts:
+            self._end_to_end.observe(max(0.0, (committed_at - verdict.accepted_at).total_seconds()))
+            if math.isfinite(verdict.score):
+                self._score.observe(verdict.score)
+
+    def note_poison(self, _poison: "Poison") -> None:
+        """Count a batch whose computing failed."""
+        self._poison.inc()

@@ -1,0 +1,172 @@
+"""Decoded → unseen: what a batch adds to the log, in order, after what is known already is set aside."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fraudline.amqp.letters import DeadReason, Letter
+from fraudline.domain.event import TransactionAccepted
+from fraudline.domain.label import Effect, LabelHistory
+from fraudline.domain.money import base_amount
+from fraudline.postgres.lookup import Place
+from fraudline.state.event_columns import EventColumns, microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fraudline.domain.event import LabelReported
+    from fraudline.domain.verdict import Verdict
+    from fraudline.models.bundle import Bundle
+    from fraudline_scorer.deliveries import Received
+
+
+@dataclass(slots=True)
+class Known:
+    """What the database says of the transactions that a batch speaks of."""
+
+    verdicts: "dict[str, Verdict]"
+    histories: dict[str, LabelHistory]
+    places: dict[str, Place]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTransaction:
+    """A transaction that has no verdict yet."""
+
+    received: "Received"
+    accepted: TransactionAccepted
+    fingerprint: bytes
+    base_amount: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEffect:
+    """A change of the counters of a transaction's card and merchant, brought by a label."""
+
+    received: "Received"
+    transaction_id: str
+    place: Place
+    effect: Effect
+
+
+@dataclass(slots=True)
+class Plan:
+    """What will be computed and committed (`entries`, in the order of their positions), and what not."""
+
+    entries: list[NewTransaction | NewEffect] = field(default_factory=list)
+    taken: "list[LabelReported]" = field(default_factory=list)
+    seen_before: "list[Verdict]" = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+    duplicates: int = 0
+
+    def columns(self) -> EventColumns:
+        """Return the entries as the kernel wants them."""
+        columns = EventColumns()
+        for entry in self.entries:
+            if isinstance(entry, NewTransaction):
+                transaction = entry.accepted.data
+                columns.add_transaction(
+                    time=microseconds(min(transaction.occurred_at, entry.accepted.time)),
+                    base_amount=entry.base_amount,
+                    card_id=transaction.card_id,
+                    merchant_id=transaction.merchant_id,
+                )
+            else:
+                columns.add_label(
+                    time=microseconds(entry.effect.counted_at),
+                    weight=entry.effect.weight,
+                    card_id=entry.place.card_id,
+                    merchant_id=entry.place.merchant_id,
+                )
+        return columns
+
+
+class Planner:
+    """Makes the plan of one batch; `known` is brought up to date as the batch goes on."""
+
+    def __init__(self, known: Known, bundle: "Bundle", *, queue: str) -> None:
+        self._known = known
+        self._bundle = bundle
+        self._queue = queue
+        self._new: dict[str, bytes] = {}
+        self._plan = Plan()
+
+    def plan(self, batch: "Sequence[Received]", *, refused: "dict[bytes, DeadReason]") -> Plan:
+        """Return the plan; events whose key is in `refused` become letters with the reason given there."""
+        for received in batch:
+            if refused and (reason := refused.get(received.key)) is not None:
+                self._bury(received, reason, "see the reason")
+            elif isinstance(received.event, TransactionAccepted):
+                self._take_transaction(received, received.event)
+            else:
+                self._take_label(received, received.event)
+        return self._plan
+
+    def _take_transaction(self, received: "Received", accepted: TransactionAccepted) -> None:
+        transaction = accepted.data
+        transaction_id = transaction.transaction_id
+        fingerprint = transaction.fingerprint(accepted.postedby)
+        verdict = self._known.verdicts.get(transaction_id)
+        first = verdict.fingerprint if verdict is not None else self._new.get(transaction_id)
+        if first is not None and first != fingerprint:
+            self._conflict(received, transaction_id, fingerprint)
+            return
+        if first is not None:
+            self._plan.duplicates += 1
+            if verdict is not None:
+                self._plan.seen_before.append(verdict)
+            return
+        self._new[transaction_id] = fingerprint
+        rate = self._bundle.rate(transaction.currency, transaction.occurred_at.date())
+        self._plan.entries.append(
+            NewTransaction(received, accepted, fingerprint, base_amount(transaction.amount, rate))
+        )
+        # Reports that waited for it count from here on.
+        self._known.places[transaction_id] = Place(transaction.card_id, transaction.merchant_id)
+        if (history := self._known.histories.get(transaction_id)) is not None:
+            self._apply(received, transaction_id, history)
+
+    def _take_label(self, received: "Received", reported: "LabelReported") -> None:
+        label = reported.data
+        history = self._known.histories.setdefault(label.transaction_id, LabelHistory())
+        if history.contradicts(label):
+            self._bury(
+                received,
+                DeadReason.LABEL_CONFLICT,
+                "the same source said something else of the transaction at the same moment",
+            )
+            return
+        if history.take(label):
+            self._plan.taken.append(reported)
+        else:
+            self._plan.duplicates += 1
+        # Also after a report that is not new: another partition may have stored it, while this one has yet to count it.
+        self._apply(received, label.transaction_id, history)
+
+    def _apply(self, received: "Received", transaction_id: str, history: LabelHistory) -> None:
+        place = self._known.places.get(transaction_id)
+        if place is None:
+            return
+        history.is_known = True
+        if (effect := history.settle()) is not None:
+            self._plan.entries.append(NewEffect(received, transaction_id, place, effect))
+
+    def _conflict(self, received: "Received", transaction_id: str, fingerprint: bytes) -> None:
+        self._bury(
+            received,
+            DeadReason.TRANSACTION_ID_CONFLICT,
+            "the transaction_id has a verdict for other content; the first stays",
+            key=transaction_id.encode() + fingerprint,
+        )
+
+    def _bury(self, received: "Received", reason: DeadReason, error: str, *, key: bytes | None = None) -> None:
+        self._plan.letters.append(
+            Letter.of_line(
+                queue=self._queue,
+                reason=reason,
+                error=error,
+                body=received.line,
+                transaction_id=received.event.data.transaction_id,
+                event_type=received.event.type,
+                key=key,
+            )
+        )

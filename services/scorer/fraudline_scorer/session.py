@@ -1,0 +1,171 @@
+"""Standby, then owner, until the connection or the partition is lost; then again from the start.
+
+A session subscribes to the partition's queue, which delivers to one consumer at a time. While the deliveries go to
+another process this one follows the committed log. Its first delivery makes it owner.
+"""
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+from fraudline.amqp.connection import LOST, connected
+from fraudline.amqp.consumer import Inbox, consuming
+from fraudline.amqp.topology import declare_partition, events_queue
+from fraudline.domain.event import MAX_EVENTS
+from fraudline.errors import DependencyAway, Fenced
+from fraudline.service.log import LogEvent, describe, get_logger
+from fraudline_scorer.announcer import Announcer
+from fraudline_scorer.deliveries import Delivery, decode_delivery, producer_number
+from fraudline_scorer.line import Batch, Line
+from fraudline_scorer.patience import Patience
+
+if TYPE_CHECKING:
+    from fraudline.postgres.database import Database
+    from fraudline.state.partition_state import PartitionState
+    from fraudline_scorer.holes import Holes
+    from fraudline_scorer.metrics import ScorerMetrics
+    from fraudline_scorer.standing import Standing
+    from fraudline_scorer.suspects import SuspectNotes
+
+# Messages held unacknowledged; ingest puts what arrives together into one message, so this is more than one batch.
+PREFETCH_MESSAGES = 100
+FOLLOW_SECONDS = 0.25
+IDLE_CHECK_SECONDS = 1.0
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Sessions:
+    """Serves one partition for as long as the service runs."""
+
+    def __init__(
+        self,
+        *,
+        amqp_url: str,
+        database: "Database",
+        state: "PartitionState",
+        notes: "SuspectNotes",
+        holes: "Holes",
+        standing: "Standing",
+        metrics: "ScorerMetrics",
+        owner: str,
+    ) -> None:
+        self._amqp_url = amqp_url
+        self._database = database
+        self._state = state
+        self._notes = notes
+        self._holes = holes
+        self._standing = standing
+        self._metrics = metrics
+        self._owner = owner
+        self._queue = events_queue(state.partition)
+        self._log = get_logger()
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Hold one session after the other until `stop`."""
+        pause = FIRST_PAUSE_SECONDS
+        while not stop.is_set():
+            try:
+                await self._session(stop)
+                pause = FIRST_PAUSE_SECONDS
+            except Fenced as error:
+                self._log.warning(LogEvent.PARTITION_LOST, **describe(error))
+            except (DependencyAway, *LOST) as error:
+                self._log.warning(LogEvent.SESSION_LOST, **describe(error))
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            finally:
+                self._standing.is_owner = False
+                self._standing.broker = "not connected"
+                self._metrics.is_owner.set(0)
+            # Spread out, so that owner and standby do not come back in step.
+            await _wait(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311 - a pause, not a secret
+
+    async def _session(self, stop: asyncio.Event) -> None:
+        await self._follow()
+        async with (
+            connected(self._amqp_url, name="fraudline scorer: events") as events,
+            connected(self._amqp_url, name="fraudline scorer: verdicts") as verdicts,
+        ):
+            async with events.channel(publisher_confirms=False) as channel:
+                await declare_partition(channel, self._state.partition)
+            announcer = await Announcer.on(verdicts)
+            patience = Patience(stop, self._standing.note_database)
+            line = Line(
+                state=self._state,
+                database=self._database,
+                announcer=announcer,
+                notes=self._notes,
+                metrics=self._metrics,
+                patience=patience,
+            )
+            async with consuming(events, self._queue, prefetch=PREFETCH_MESSAGES) as inbox:
+                self._standing.broker = None
+                if await self._stand_by(inbox, stop):
+                    await self._own(line, inbox, stop)
+
+    async def _follow(self) -> None:
+        try:
+            await self._state.catch_up(self._database)
+        except DependencyAway as error:
+            self._standing.note_database(error.reason)
+            raise
+        self._standing.note_database(None)
+        self._standing.note_end_of_log()
+        self._metrics.position.set(self._state.position)
+
+    async def _stand_by(self, inbox: Inbox, stop: asyncio.Event) -> bool:
+        """Follow the log until the first delivery; return whether one came."""
+        while not (stop.is_set() or inbox.ended.is_set()):
+            if await inbox.wait(FOLLOW_SECONDS):
+                return True
+            await self._follow()
+        return False
+
+    async def _own(self, line: Line, inbox: Inbox, stop: asyncio.Event) -> None:
+        epoch = await line.take_over(self._owner)
+        self._standing.is_owner = True
+        self._metrics.note_takeover(epoch)
+        self._log.info(LogEvent.PARTITION_TAKEN_OVER, epoch=epoch, position=self._state.position)
+        held: Delivery | None = None
+        while not (stop.is_set() or inbox.ended.is_set()):
+            if held is None and not await inbox.wait(IDLE_CHECK_SECONDS):
+                await line.check_ownership()
+                continue
+            batch, held = self._gather(inbox, held)
+            await line.process(batch)
+            self._metrics.note_state(self._state, self._holes)
+
+    def _gather(self, inbox: Inbox, held: Delivery | None) -> tuple[Batch, Delivery | None]:
+        """Take whatever has arrived, at most 512 events; return what did not fit any more."""
+        deliveries: list[Delivery] = []
+        events = 0
+        while True:
+            if held is None:
+                held = self._next(inbox)
+            if held is None:
+                break
+            does_not_fit = events + len(held.received) > MAX_EVENTS or held.is_suspect
+            if deliveries and does_not_fit:
+                break
+            deliveries.append(held)
+            events += len(held.received)
+            is_alone, held = held.is_suspect, None
+            if is_alone:
+                break
+        return Batch(tuple(deliveries)), held
+
+    def _next(self, inbox: Inbox) -> Delivery | None:
+        message = inbox.take()
+        if message is None:
+            return None
+        if (numbered := producer_number(message)) is not None:
+            self._holes.take(*numbered)
+        return decode_delivery(message, queue=self._queue)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

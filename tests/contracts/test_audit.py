@@ -1,0 +1,43 @@
+"""The audit finds what does not follow from the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fraudline.state.audit import audit
+from fraudline.state.partition_state import BrokenLog
+from system.ledger import Journal, assert_ledgers_agree
+from system.payments import public_transactions
+from system.posting import post_all
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from system.services import System
+
+
+async def test_the_audit_finds_every_tampered_score_and_every_missing_position(
+    system: System, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    journal = Journal()
+    await system.start()
+    await post_all(system, public_transactions(200), journal)
+    await assert_ledgers_agree(system, journal)
+    position = 117
+
+    # The smallest change that a double can hold.
+    await database.execute(
+        "update fraudline.verdicts set score = score + score * 2.3e-16 where position = $1 and partition = 0", position
+    )
+    found = await audit(system.database_url, system.model)
+    assert [(difference.partition, difference.position) for difference in found.differences] == [(0, position)]
+
+    # Amounts that are not those of the log any more give other scores, to them and to what comes after.
+    await database.execute("update fraudline.transactions set base_amount = base_amount * 50 where position <= 20")
+    assert (await audit(system.database_url, system.model)).differing > 1
+
+    await database.execute("delete from fraudline.transactions where position = 50")
+    with pytest.raises(BrokenLog, match="lacks positions"):
+        await audit(system.database_url, system.model)
