@@ -1,0 +1,178 @@
+"""Fraudline's services as processes of their own, started, killed and frozen by tests."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from servers.broker_view import BrokerView
+from servers.eventually import eventually
+
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Service:
+    """One process of a service; what it logs goes to a file that a failing test can be read with."""
+
+    module: str
+    environment: dict[str, str]
+    admin_port: int
+    log: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.module],
+                env=os.environ | self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def readiness(self) -> dict[str, object]:
+        """Return what /readyz says; what it cannot say now is no answer."""
+        try:
+            answer = httpx2.get(f"http://127.0.0.1:{self.admin_port}/readyz", timeout=2)
+        except httpx2.TransportError as error:
+            return {"ready": False, "error": type(error).__name__}
+        body: dict[str, object] = answer.json()
+        return body
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    async def until_ready(self, seconds: float = START_SECONDS) -> None:
+        await eventually(lambda: self.readiness() if self.readiness().get("ready") else None, within=seconds)
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric's samples."""
+        text = httpx2.get(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=2).text
+        lines = (line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")))
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash or an out-of-memory killer would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def stop(self, seconds: float = 15.0) -> int:
+        """SIGTERM, and the exit code; one that does not leave in time is killed and fails the test."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass
+class System:
+    """One ingest, and scorers of which one owns the partition, over a broker and a database of the test's own."""
+
+    folder: Path
+    broker: BrokerView
+    amqp_url: str
+    database_url: str
+    model: Path
+    api_key: str
+    ingest: Service = field(init=False)
+    scorers: list[Service] = field(default_factory=list)
+    ingest_port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        admin_port = free_port()
+        self.ingest = Service(
+            "fraudline_ingest",
+            self._environment()
+            | {"FRAUDLINE_INGEST_PORT": str(self.ingest_port), "FRAUDLINE_INGEST_ADMIN_PORT": str(admin_port)},
+            admin_port,
+            self.folder / "ingest.log",
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "FRAUDLINE_AMQP_URL": self.amqp_url,
+            "FRAUDLINE_DATABASE_URL": self.database_url,
+            "FRAUDLINE_MODEL": str(self.model),
+            "FRAUDLINE_STATE_DIR": str(self.folder / "state"),
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ingest_port}"
+
+    @property
+    def client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {self.api_key}"}, timeout=10)
+
+    def new_scorer(self, *, fail_at: str | None = None) -> Service:
+        """Return a scorer that is not started yet; `fail_at` puts a fault into it (see `scorer_that_fails`)."""
+        admin_port = free_port()
+        fault = {} if fail_at is None else {"FAIL_AT": fail_at, "PYTHONPATH": str(Path(__file__).parents[1])}
+        scorer = Service(
+            "fraudline_scorer" if fail_at is None else "system.scorer_that_fails",
+            self._environment() | {"FRAUDLINE_SCORER_ADMIN_PORT": str(admin_port)} | fault,
+            admin_port,
+            self.folder / f"scorer-{len(self.scorers)}.log",
+        )
+        self.scorers.append(scorer)
+        return scorer
+
+    async def start(self, *, scorers: int = 1) -> None:
+        started = [self.ingest, *(self.new_scorer() for _ in range(scorers))]
+        for service in started:
+            service.start()
+        for service in started:
+            await service.until_ready()
+
+    def owner(self) -> Service | None:
+        """Return the scorer that owns the partition now."""
+        for scorer in self.scorers:
+            if scorer.is_running:
+                with contextlib.suppress(httpx2.TransportError):
+                    if scorer.metric("fraudline_scorer_is_owner") == 1:
+                        return scorer
+        return None
+
+    def end(self) -> None:
+        for service in (self.ingest, *self.scorers):
+            service.end()
