@@ -1,0 +1,229 @@
+"""The owner's line over a real database: what becomes of a batch when an answer is lost, or the partition is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import asyncpg
+import pytest
+from prometheus_client import CollectorRegistry
+
+import fraudline_scorer.line
+from fraudline.domain.event import encode_transaction
+from fraudline.domain.transaction import Transaction
+from fraudline.errors import DependencyAway, Fenced
+from fraudline.models.bundle import Bundle
+from fraudline.postgres.commit import commit_batch
+from fraudline.postgres.database import Database
+from fraudline.postgres.log import take_over
+from fraudline.state.partition_state import PartitionState
+from fraudline_scorer.deliveries import Delivery, decode_delivery
+from fraudline_scorer.line import Batch, Line
+from fraudline_scorer.metrics import ScorerMetrics
+from fraudline_scorer.patience import Patience
+from fraudline_scorer.suspects import SuspectNotes
+from system.payments import a_transaction
+
+PATIENCE_SECONDS = 3.0
+
+
+class Announced:
+    """Keeps what was announced instead of publishing it."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[str] = []
+        self.letters: list[str] = []
+
+    async def announce(self, verdicts: Any, letters: Any) -> None:
+        self.verdicts += [verdict.transaction_id for verdict in verdicts]
+        self.letters += [letter.reason.value for letter in letters]
+
+
+class Message:
+    """A message whose acknowledgement is noted."""
+
+    def __init__(self, *bodies: bytes) -> None:
+        self.body = b"\n".join(bodies)
+        self.headers: dict[str, Any] = {}
+        self.is_acknowledged = False
+
+    async def ack(self, *, multiple: bool) -> None:
+        assert multiple
+        self.is_acknowledged = True
+
+
+def a_batch(*transactions: dict[str, Any]) -> tuple[Batch, Message]:
+    parsed = [Transaction.model_validate_json(json.dumps(transaction)) for transaction in transactions]
+    moment = parsed[0].occurred_at
+    message = Message(*(encode_transaction(one, accepted_at=moment, posted_by="shop") for one in parsed))
+    delivery: Delivery = decode_delivery(message, queue="scorer.events.0")  # type: ignore[arg-type] # the part of a message that is used
+    return Batch((delivery,)), message
+
+
+@pytest.fixture
+async def line(database_url: str, starter_model: Path, tmp_path: Path) -> AsyncIterator[SimpleNamespace]:
+    database = await Database.connect(database_url, name="test line")
+    state = PartitionState(0, Bundle.load(starter_model))
+    announced = Announced()
+    away: list[str | None] = []
+    notes = SuspectNotes.open(tmp_path, 0)
+    line = Line(
+        state=state,
+        database=database,
+        announcer=announced,  # type: ignore[arg-type] # records instead of publishing
+        notes=notes,
+        metrics=ScorerMetrics(CollectorRegistry()),
+        patience=Patience(asyncio.Event(), away.append, seconds=PATIENCE_SECONDS),
+    )
+    await line.take_over("test")
+    yield SimpleNamespace(line=line, state=state, announced=announced, away=away, database=database)
+    await database.close()
+    notes.close()
+
+
+async def test_a_commit_whose_answer_was_lost_is_resolved_by_reading(
+    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def committed_but_unheard(*args: Any, **kwargs: Any) -> bool:
+        nonlocal tries
+        tries += 1
+        await commit_batch(*args, **kwargs)
+        raise DependencyAway("PostgreSQL", "the answer was lost")
+
+    monkeypatch.setattr(fraudline_scorer.line, "commit_batch", committed_but_unheard)
+    batch, message = a_batch(a_transaction(1), a_transaction(2))
+
+    await line.line.process(batch)
+
+    assert tries == 1
+    assert message.is_acknowledged
+    assert line.announced.verdicts == ["t-1", "t-2"]
+    assert line.state.position == 2
+    assert await database.fetchval("select last_position from fraudline.partitions") == 2
+    assert line.away[-2:] == ["the answer was lost", None]
+
+
+async def test_a_commit_that_never_arrived_is_sent_again(
+    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def lost_on_the_way(*args: Any, **kwargs: Any) -> bool:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise DependencyAway("PostgreSQL", "gone")
+        return await commit_batch(*args, **kwargs)
+
+    monkeypatch.setattr(fraudline_scorer.line, "commit_batch", lost_on_the_way)
+    batch, message = a_batch(a_transaction(1))
+
+    await line.line.process(batch)
+
+    assert tries == 3
+    assert message.is_acknowledged
+    assert await database.fetchval("select count(*) from fraudline.verdicts") == 1
+
+
+async def test_a_commit_that_lands_while_it_is_tried_again_counts_once(
+    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def landing_late(*args: Any, **kwargs: Any) -> bool:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise DependencyAway("PostgreSQL", "gone")
+        # The first try was still under way in the server: it lands just before the second one.
+        assert await commit_batch(*args, **kwargs)
+        return await commit_batch(*args, **kwargs)
+
+    monkeypatch.setattr(fraudline_scorer.line, "commit_batch", landing_late)
+    batch, message = a_batch(a_transaction(1))
+
+    await line.line.process(batch)
+
+    assert message.is_acknowledged
+    assert await database.fetchval("select last_position from fraudline.partitions") == 1
+
+
+async def test_a_fenced_owner_takes_back_what_it_computed(line: SimpleNamespace) -> None:
+    await line.line.process(a_batch(a_transaction(1))[0])
+    before = line.state.kernel.digest()
+    async with line.database.acquire() as connection:
+        await take_over(connection, 0, owner="another")
+
+    batch, message = a_batch(a_transaction(2))
+    with pytest.raises(Fenced):
+        await line.line.process(batch)
+
+    assert not message.is_acknowledged
+    assert line.announced.verdicts == ["t-1"]
+    assert line.state.kernel.digest() == before
+    with pytest.raises(Fenced):
+        await line.line.check_ownership()
+
+
+async def test_a_database_that_stays_away_gives_the_batch_back_unharmed(
+    line: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: Any, **__: Any) -> bool:
+        raise DependencyAway("PostgreSQL", "gone")
+
+    before = line.state.kernel.digest()
+    monkeypatch.setattr(fraudline_scorer.line, "commit_batch", gone)
+    batch, message = a_batch(a_transaction(1))
+
+    with pytest.raises(DependencyAway):
+        await line.line.process(batch)
+
+    assert not message.is_acknowledged
+    assert line.state.kernel.digest() == before
+    assert line.state.position == 0
+
+
+async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_again(
+    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await line.line.process(a_batch(a_transaction(1))[0])
+    look_ups = 0
+    verdicts_of = fraudline_scorer.line.__dict__["verdicts_of"]
+
+    async def seeing_nothing_at_first(*args: Any) -> Any:
+        nonlocal look_ups
+        look_ups += 1
+        return {} if look_ups == 1 else await verdicts_of(*args)
+
+    monkeypatch.setattr(fraudline_scorer.line, "verdicts_of", seeing_nothing_at_first)
+    batch, message = a_batch(a_transaction(1), a_transaction(2))
+
+    await line.line.process(batch)
+
+    assert look_ups == 2
+    assert message.is_acknowledged
+    assert await database.fetchval("select array_agg(transaction_id order by position) from fraudline.verdicts") == [
+        "t-1",
+        "t-2",
+    ]
+    assert await database.fetchval("select last_position from fraudline.partitions") == 2
+
+
+async def test_a_broken_line_harms_no_neighbour_and_a_conflict_keeps_the_first(line: SimpleNamespace) -> None:
+    _, message = a_batch(a_transaction(1), a_transaction(1, amount="1.00"), a_transaction(2))
+    lines = message.body.split(b"\n")
+    message.body = b"\n".join([lines[0], b'{"specversion": "1.0"', lines[1], b'{"type": "other.v1"}', lines[2]])
+
+    delivery = decode_delivery(message, queue="scorer.events.0")  # type: ignore[arg-type] # the part that is used
+    await line.line.process(Batch((delivery,)))
+
+    assert line.announced.verdicts == ["t-1", "t-2"]
+    assert sorted(line.announced.letters) == ["malformed_event", "transaction_id_conflict", "unknown_type"]
+    assert message.is_acknowledged
