@@ -1,0 +1,25 @@
+# Everything a person or CI calls. `make setup` asks nothing and is quick when there is nothing to do.
+.PHONY: setup run check test bench
+
+SYNCED := .venv/.synced
+
+setup: $(SYNCED)
+
+$(SYNCED): uv.lock pyproject.toml libs/pyproject.toml $(wildcard services/*/pyproject.toml)
+	tools/uv sync --frozen
+	touch $@
+
+run: setup
+	.venv/bin/fraudline up --demo
+
+check: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: setup
+	.venv/bin/python -m pytest
+
+bench: setup
+	.venv/bin/python tests/bench/replay_rate.py

@@ -1,0 +1,183 @@
+"""Finding RabbitMQ's programs on this machine, and installing them where nobody has."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fraudline.local.errors import InstallFailedError
+from fraudline.local.processes import plain_environment
+
+INSTALL_SECONDS = 900
+QUERY_SECONDS = 30
+LOCK_WAIT_SECONDS = 120
+
+# Debian's and the vendor's packages, tarballs in /opt, Homebrew on both kinds of Mac and on Linux.
+KNOWN_PLACES = (
+    "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server",
+    "/opt/rabbitmq*/sbin/rabbitmq-server",
+    "/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
+    "/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
+    "/home/linuxbrew/.linuxbrew/opt/rabbitmq/sbin/rabbitmq-server",
+)
+EPMD_PLACES = (
+    "/usr/bin/epmd",
+    "/usr/lib/erlang/bin/epmd",
+    "/usr/lib/erlang/erts-*/bin/epmd",
+    "/usr/local/lib/erlang/bin/epmd",
+    "/opt/homebrew/opt/erlang/bin/epmd",
+    "/usr/local/opt/erlang/bin/epmd",
+    "/home/linuxbrew/.linuxbrew/opt/erlang/bin/epmd",
+)
+POLICY = Path("/usr/sbin/policy-rc.d")
+DENY_ALL_SERVICES = "#!/bin/sh\n# Put here by Fraudline while it installs RabbitMQ, removed right after.\nexit 101\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitMQPrograms:
+    """What a node is started with."""
+
+    script: Path
+    epmd: Path
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal; standard output belongs to what the command was asked for."""
+    sys.stderr.write(f"fraudline: {line}\n")
+    sys.stderr.flush()
+
+
+def find_rabbitmq() -> RabbitMQPrograms | None:
+    """The programs of an installed RabbitMQ, the newest where there are several."""
+    scripts = [path for pattern in KNOWN_PLACES for path in _matches(pattern)]
+    on_path = shutil.which("rabbitmq-server")
+    # What Debian has on the path is a wrapper, which changes to the account of the system's broker: not wanted.
+    if on_path is not None and (script := Path(on_path).resolve()).name == "rabbitmq-server":
+        scripts.append(script)
+    epmd = _find_epmd()
+    if not scripts or epmd is None:
+        return None
+    return RabbitMQPrograms(script=scripts[-1], epmd=epmd)
+
+
+def can_apt() -> bool:
+    """Whether apt is there and we may use it without being asked for a password."""
+    return shutil.which("apt-get") is not None and (os.geteuid() == 0 or _can_sudo())
+
+
+def can_brew() -> bool:
+    """Whether Homebrew is there; it refuses to run as root."""
+    return shutil.which("brew") is not None and os.geteuid() != 0
+
+
+def install_by_apt(tell: Callable[[str], None] = say) -> None:
+    """Install Debian's RabbitMQ, and leave no broker of the system's running that nobody asked for."""
+    tell("installing rabbitmq-server by apt (about 55 MB; only a private broker runs from it, no system service)")
+    before = _units()
+    with no_service_started():
+        _apt_install("rabbitmq-server")
+    _disable([unit for unit in _units() if unit not in before])
+
+
+def install_by_brew(tell: Callable[[str], None] = say) -> None:
+    """Install Homebrew's RabbitMQ; it starts no service unless asked."""
+    tell("installing rabbitmq by Homebrew")
+    _run(["brew", "install", "rabbitmq"])
+
+
+def _apt_install(package: str) -> None:
+    lock = f"DPkg::Lock::Timeout={LOCK_WAIT_SECONDS}"
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", lock, package]
+    try:
+        _run(_as_root(install))
+    except InstallFailedError:
+        # The package lists of a fresh machine are empty or old: refreshed only when the first try shows it.
+        _run(_as_root(["apt-get", "update", "-q", "-o", lock]))
+        _run(_as_root(install))
+
+
+@contextmanager
+def no_service_started(policy: Path = POLICY) -> Iterator[None]:
+    """Debian starts a package's service at its installation unless a policy says no; say no, unless there is a policy.
+
+    Without this a second broker would take port 5672 on every interface with the guest user, and its own memory.
+    """
+    if policy.exists() or policy.is_symlink():
+        yield
+        return
+    _run(_as_root(["sh", "-c", 'printf "%s" "$1" > "$2" && chmod 755 "$2"', "sh", DENY_ALL_SERVICES, str(policy)]))
+    try:
+        yield
+    finally:
+        _run(_as_root(["rm", "-f", str(policy)]))
+
+
+def _units() -> list[str]:
+    """The service units of RabbitMQ and Erlang that the machine has."""
+    names = ("rabbitmq-server.service", "epmd.service", "epmd.socket")
+    return [name for name in names if Path("/lib/systemd/system", name).exists()]
+
+
+def _disable(units: Sequence[str]) -> None:
+    """Keep services that came with our installation from starting at the next boot."""
+    if units and shutil.which("systemctl") is not None:
+        _run(_as_root(["systemctl", "disable", *units]))
+
+
+def _as_root(command: Sequence[str]) -> list[str]:
+    quiet = ["env", "DEBIAN_FRONTEND=noninteractive", *command]
+    return quiet if os.geteuid() == 0 else ["sudo", "-n", *quiet]
+
+
+def _can_sudo() -> bool:
+    if shutil.which("sudo") is None:
+        return False
+    return does_succeed(["sudo", "-n", "true"])
+
+
+def does_succeed(command: Sequence[str]) -> bool:
+    """Whether a command that only asks something ends well, and soon."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the commands stand in this folder
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=QUERY_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _run(command: Sequence[str]) -> None:
+    keep = {name: os.environ[name] for name in ("HOME", "http_proxy", "https_proxy", "no_proxy") if name in os.environ}
+    try:
+        done = subprocess.run(  # noqa: S603 - the commands stand in this file
+            command,
+            check=False,
+            env=plain_environment(**keep),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=INSTALL_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        message = f"`{' '.join(command)}` took longer than {INSTALL_SECONDS} s"
+        raise InstallFailedError(message) from error
+    if done.returncode != 0:
+        end = "\n".join(done.stdout.decode(errors="replace").splitlines()[-15:])
+        message = f"`{' '.join(command)}` failed with code {done.returncode}:\n{end}"
+        raise InstallFailedError(message)
+
+
+def _find_epmd() -> Path | None:
+    on_path = shutil.which("epmd")
+    if on_path is not None:
+        return Path(on_path)
+    found = [path for pattern in EPMD_PLACES for path in _matches(pattern)]
+    return found[0] if found else None
+
+
+def _matches(pattern: str) -> list[Path]:
+    return sorted(Path("/").glob(pattern.removeprefix("/")))
