@@ -207,7 +207,8 @@ def _identifier(value: str | None, *, is_ours: bool) -> str | None:
     """Return a transaction_id as it may be kept: one that passed our checks stays as it is, digits or not."""
     if value is None:
         return None
-    return value if is_ours else _masked(value, MAX_NAME_CHARACTERS)
+    is_plain = is_ours and len(value) <= MAX_NAME_CHARACTERS and value.isprintable()
+    return value if is_plain else _masked(value, MAX_NAME_CHARACTERS)
 
 
 def _masked(text: str, max_characters: int) -> str:

@@ -1,0 +1,52 @@
+"""`fraudline audit`: every stored score again, bit for bit."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fraudline.cli.running import database_url, model_folder
+from fraudline.state.audit import AuditResult
+from fraudline.state.audit import audit as repeat_scores
+
+
+def audit(
+    *,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="The bundle that scored. Default: FRAUDLINE_MODEL, or that of the running system."),
+    ] = None,
+) -> None:
+    """Replay the committed log through kernel and model, and compare every score; exit code 1 where one differs."""
+    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("auditing", total=None)
+        result = asyncio.run(
+            repeat_scores(
+                database_url(),
+                model or model_folder(),
+                progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        )
+    typer.echo(_summary(result))
+    if result.differing:
+        raise typer.Exit(1)
+
+
+def _summary(result: AuditResult) -> str:
+    lines = [
+        f"{result.positions:,} positions replayed, {result.checked:,} scores compared, {result.differing:,} differ"
+    ]
+    if result.of_other_models:
+        lines.append(
+            f"{result.of_other_models:,} scores of other models were not compared; name their bundle by --model"
+        )
+    lines += [
+        f"partition {difference.partition}, position {difference.position}: "
+        f"stored {difference.stored!r}, computed {difference.computed!r}"
+        for difference in result.differences
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,295 @@
+"""`fraudline up`: everything on this machine, in order, until Ctrl-C.
+
+claimed → ports chosen → servers and starter model (at once) → migrated → keyed → services (at once) → ready → told;
+back in the reverse order: nothing told, demo and services stopped, servers stopped, folder free. Whatever dies between
+is started again. A kill of this process takes its children along; what they stored is there at the next start.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import httpx2
+import typer
+
+from fraudline.cli.demo import DemoCounts, demo_process
+from fraudline.cli.introduction import introduction
+from fraudline.cli.own_keys import OwnKeys, own_keys
+from fraudline.cli.running import STATE_VARIABLE, RunningSystem, forget, state_folder
+from fraudline.cli.servers import Broker, DatabaseServer
+from fraudline.cli.services import INGEST, SCORER, SERVICES, Ports, choose_ports, service_environment
+from fraudline.cli.starter import noted_bundle
+from fraudline.cli.supervisor import Keeper, ServiceFailed, ServiceProcess
+from fraudline.errors import ConfigurationError
+from fraudline.local.processes import Child
+from fraudline.local.state_folder import Claim, tail
+from fraudline.postgres.database import Database
+from fraudline.postgres.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+READY_SECONDS = 90.0
+READY_LOOK_SECONDS = 0.1
+TRAINING_SECONDS = 600.0
+EXIT_INTERRUPTED = 130
+
+
+def up(
+    *,
+    demo: Annotated[bool, typer.Option("--demo", help="Also stream simulated transactions, 20 a second.")] = False,
+) -> None:
+    """Run RabbitMQ, PostgreSQL and all services on this machine; Ctrl-C stops them in order."""
+    asyncio.run(_until_interrupted(System(state_folder(), has_demo=demo)))
+
+
+async def _until_interrupted(system: "System") -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        if stop.is_set():
+            # Asked twice: the children go with us, and repair themselves at the next start.
+            os._exit(EXIT_INTERRUPTED)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, interrupted)
+    await system.run(stop)
+
+
+class System:
+    """One installation over one state folder."""
+
+    def __init__(self, folder: Path, *, has_demo: bool = False) -> None:
+        self._folder = folder
+        self._has_demo = has_demo
+        self._started = time.monotonic()
+        self._servers: list[Keeper] = []
+        self._processes: dict[str, ServiceProcess] = {}
+        self._services: list[Keeper] = []
+        self._training: Child | None = None
+        self._word: RunningSystem | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Start everything, keep it running until `stop`, then stop it in order.
+
+        Raises:
+            ConfigurationError: A variable cannot be used.
+            LocalServerError: A server cannot be had, or the state folder is in use.
+            ServiceFailed: A service cannot run like this.
+        """
+        claim = self._claim()
+        try:
+            forget(self._folder)
+            running = asyncio.create_task(self._run(), name="system")
+            stopped = asyncio.create_task(stop.wait(), name="stop")
+            try:
+                await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if stop.is_set():
+                    self._tell("stopping; what is stored is there at the next start (Ctrl-C again: at once)")
+            finally:
+                stopped.cancel()
+                running.cancel()
+                await asyncio.wait({running, stopped})
+                await self._stop()
+            if not running.cancelled():
+                running.result()
+            self._tell("stopped")
+        finally:
+            claim.release()
+
+    def _claim(self) -> Claim:
+        try:
+            # Passable for the account that PostgreSQL runs under where we are root; every secret has its own mode.
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+            return Claim(self._folder)
+        except OSError as error:
+            raise ConfigurationError(STATE_VARIABLE, f"{self._folder} cannot be used: {error.strerror}") from error
+
+    async def _run(self) -> None:
+        ports = choose_ports()
+        amqp_url, database_url, model, keys = await self._start_servers()
+        environment = service_environment(
+            self._folder,
+            ports,
+            FRAUDLINE_AMQP_URL=amqp_url,
+            FRAUDLINE_DATABASE_URL=database_url,
+            FRAUDLINE_MODEL=str(model),
+        )
+        ingest_url = ports.url(INGEST.public or INGEST.admin)
+        self._word = RunningSystem(
+            ingest_url=ingest_url,
+            api_key=keys.commands,
+            database_url=database_url,
+            amqp_url=amqp_url,
+            model=str(model),
+            admin_urls={service.name: ports.url(service.admin) for service in SERVICES},
+        )
+        if self._has_demo:
+            # At once with the services, for which it waits: it has as much to load as they have.
+            process = demo_process(self._folder, environment, url=ingest_url, api_key=keys.commands)
+            await self._keep(process).start()
+        await self._start_services(environment, ports)
+        self._write_word()
+        self._tell("everything is ready")
+        typer.echo(introduction(self._folder, ports, keys))
+        await self._serve(ports)
+
+    async def _start_servers(self) -> tuple[str, str, Path, OwnKeys]:
+        """Bring up the broker, the database and the model, all at once; return where they are, and our keys."""
+        broker = Broker(self._folder / "rabbitmq", tell=self._tell)
+        database = DatabaseServer(self._folder / "postgres")
+        given_broker, given_database = os.environ.get("FRAUDLINE_AMQP_URL"), os.environ.get("FRAUDLINE_DATABASE_URL")
+        async with _together() as together:
+            if not given_broker:
+                together.create_task(self._start_server(broker))
+            keys = together.create_task(self._prepare_database(database, given_database))
+            model = together.create_task(self._model())
+        return given_broker or broker.url, given_database or database.url, model.result(), keys.result()
+
+    async def _prepare_database(self, database: DatabaseServer, given_url: str | None) -> OwnKeys:
+        """Start the database where none is given, bring its schema up to date, and return our keys in it."""
+        if not given_url:
+            await self._start_server(database)
+        url = given_url or database.url
+        if steps := await migrate(url):
+            self._tell(f"the database is up to date: {', '.join(steps)}")
+        pool = await Database.connect(url, name="fraudline up", pool_size=1)
+        try:
+            return await own_keys(self._folder, pool)
+        finally:
+            await pool.close()
+
+    async def _start_server(self, server: Broker | DatabaseServer) -> None:
+        self._servers.append(Keeper(server, tell=self._tell))
+        await self._servers[-1].start()
+        self._tell(f"{server.name} is ready")
+
+    async def _model(self) -> Path:
+        """Return the bundle to score with: the one that is given, or the starter model."""
+        if given := os.environ.get("FRAUDLINE_MODEL"):
+            return Path(os.path.abspath(given))  # noqa: ASYNC240, PTH100 - a name made whole: no file is touched
+        if (noted := noted_bundle(self._starter_note)) is not None:
+            return noted
+        self._training = Child(
+            "starter model",
+            [sys.executable, "-m", "fraudline.cli.starter", str(self._folder / "models"), str(self._starter_note)],
+            environment=dict(os.environ),
+            folder=self._folder,
+        )
+        if not await asyncio.to_thread(self._training.wait, TRAINING_SECONDS):
+            raise ServiceFailed(f"the starter model was not trained within {TRAINING_SECONDS:g} s")
+        trained = noted_bundle(self._starter_note)
+        if self._training.returncode or trained is None:
+            raise ServiceFailed("the starter model could not be trained; give another by FRAUDLINE_MODEL")
+        self._tell("the model is ready")
+        return trained
+
+    @property
+    def _starter_note(self) -> Path:
+        return self._folder / "starter-model.json"
+
+    async def _start_services(self, environment: dict[str, str], ports: Ports) -> None:
+        """Start all services at once and return when each says that it can work."""
+        async with httpx2.AsyncClient(timeout=2.0, trust_env=False) as http, _together() as together:
+            for service in SERVICES:
+                process = ServiceProcess(service.name, service.command, environment=environment, folder=self._folder)
+                keeper = self._keep(process)
+                together.create_task(keeper.start())
+                together.create_task(self._wait_until_ready(http, keeper, f"{ports.url(service.admin)}/readyz"))
+
+    def _keep(self, process: ServiceProcess) -> Keeper:
+        self._processes[process.name] = process
+        self._services.append(Keeper(process, tell=self._tell, on_start=self._write_word_again))
+        return self._services[-1]
+
+    async def _wait_until_ready(self, http: httpx2.AsyncClient, keeper: Keeper, url: str) -> None:
+        last = "it does not answer"
+        give_up_at = time.monotonic() + READY_SECONDS
+        while time.monotonic() < give_up_at:
+            if (failure := keeper.failure()) is not None:
+                # Should it be the bundle: the next start looks at it itself, and trains it anew where it is damaged.
+                self._starter_note.unlink(missing_ok=True)
+                raise failure
+            try:
+                answer = await http.get(url)
+            except httpx2.HTTPError:
+                pass
+            else:
+                if answer.is_success:
+                    self._tell(f"{keeper.kept.name} is ready")
+                    return
+                last = answer.text.strip()
+            await asyncio.sleep(READY_LOOK_SECONDS)
+        log = self._processes[keeper.kept.name].log
+        raise ServiceFailed(
+            f"{keeper.kept.name} was not ready within {READY_SECONDS:g} s ({last}); the end of {log}:\n{tail(log, 5)}"
+        )
+
+    async def _serve(self, ports: Ports) -> None:
+        """Watch over what runs until this is cancelled."""
+        async with _together() as together:
+            if self._has_demo:
+                self._tell(f"demo: simulated payments are posted; its log is {self._processes['demo'].log}")
+                counts = DemoCounts(ports.url(INGEST.admin), ports.url(SCORER.admin))
+                together.create_task(counts.tell(self._tell, started=self._started))
+            together.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """Raise as soon as something is kept no longer."""
+        while True:
+            for keeper in (*self._servers, *self._services):
+                if (failure := keeper.failure()) is not None:
+                    raise failure
+            await asyncio.sleep(1.0)
+
+    async def _stop(self) -> None:
+        """Stop what was started, services before servers; what cannot be stopped keeps nothing else from it."""
+        forget(self._folder)
+        self._word = None
+        if self._training is not None and self._training.is_running:
+            await asyncio.to_thread(self._training.stop, ())
+        for group in (self._services, self._servers):
+            results = await asyncio.gather(*(keeper.stop() for keeper in group), return_exceptions=True)
+            for keeper, result in zip(group, results, strict=True):
+                if isinstance(result, BaseException):
+                    self._tell(f"{keeper.kept.name} did not stop in order: {result}")
+
+    def _write_word(self) -> None:
+        if self._word is None:
+            return
+        pids = {name: process.pid for name, process in self._processes.items()}
+        word = RunningSystem(
+            **{name: getattr(self._word, name) for name in self._word.__slots__ if name != "pids"},
+            pids={name: pid for name, pid in pids.items() if pid is not None},
+        )
+        word.write(self._folder)
+
+    def _write_word_again(self) -> None:
+        """Tell the new process number, once everything was told."""
+        if self._word is not None and RunningSystem.read(self._folder) is not None:
+            self._write_word()
+
+    def _tell(self, sentence: str) -> None:
+        typer.echo(f"{time.monotonic() - self._started:7.1f} s  {sentence}")
+
+
+@asynccontextmanager
+async def _together() -> "AsyncIterator[asyncio.TaskGroup]":
+    """Run tasks at once; their first error comes out as itself, since a person is told of it in one sentence."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        raise _first_of(errors) from errors
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

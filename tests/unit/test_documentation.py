@@ -1,0 +1,67 @@
+"""The public surface is documented completely, and nothing else is: compared both ways."""
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from typer.main import get_command
+
+from fraudline.cli.main import app
+from fraudline.domain.partition import PARTITIONS
+from fraudline.postgres.migrations import migrations
+from fraudline.service.settings import IngestSettings, ScorerSettings, variable_of
+from fraudline_ingest.metrics import IngestMetrics
+from fraudline_scorer.graveyard import dead_letters_counter
+from fraudline_scorer.metrics import ScorerMetrics
+
+ROOT = Path(__file__).parents[2]
+# Read by commands alone.
+COMMAND_VARIABLES = {"FRAUDLINE_URL", "FRAUDLINE_API_KEY"}
+# Made by every service's registry, and by the migrations themselves.
+COMMON_METRICS = {"fraudline_build_info"}
+OWN_TABLE = "migrations"
+
+
+def first_column(document: str, heading: str) -> set[str]:
+    section = (ROOT / document).read_text().split(f"\n## {heading}", 1)[1].split("\n## ", 1)[0]
+    return set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE))
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    variables = {
+        variable_of(settings, field) for settings in (IngestSettings, ScorerSettings) for field in settings.model_fields
+    }
+    assert first_column("README.md", "Settings") == variables | COMMAND_VARIABLES
+
+
+def test_every_command_is_in_the_readme() -> None:
+    documented = {line.split()[1] for line in first_column("README.md", "The command")}
+    assert documented == set(get_command(app).list_commands(None))  # type: ignore[attr-defined, arg-type] # it is a group
+
+
+def test_every_metric_is_in_the_operations_guide() -> None:
+    registry = CollectorRegistry()
+    ScorerMetrics(registry)
+    dead_letters_counter(registry)
+    IngestMetrics(registry)
+    names = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in registry.collect()
+        if family.name.startswith("fraudline_")
+    }
+    assert first_column("docs/operations.md", "Metrics") == names | COMMON_METRICS
+
+
+def test_every_table_is_in_the_operations_guide() -> None:
+    sql = "\n".join(step.sql for step in migrations())
+    tables = set(re.findall(r"create table fraudline\.(\w+) \(", sql))
+    assert first_column("docs/operations.md", "PostgreSQL") == tables | {OWN_TABLE}
+
+
+@pytest.mark.parametrize("partition", range(PARTITIONS))
+def test_every_exchange_and_queue_is_in_the_operations_guide(partition: int) -> None:
+    source = (ROOT / "libs/fraudline/amqp/topology.py").read_text()
+    exchanges = set(re.findall(r': Final = "(fraudline\.\w+)"', source))
+    queues = {f"scorer.events.{partition}", f"scorer.events.{partition}.dead"}
+    assert first_column("docs/operations.md", "RabbitMQ") == exchanges | queues
