@@ -32,7 +32,7 @@ _RANK = {source: rank for rank, source in enumerate(LabelSource)}
 class Label(BaseModel):
     """One report about one transaction, told once per source and moment."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     transaction_id: Identifier
     label: LabelValue

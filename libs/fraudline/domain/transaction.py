@@ -126,7 +126,7 @@ class Transaction(BaseModel):
     degrees (WGS 84).
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     transaction_id: Identifier = Field(description="The client's own id, the idempotency key.")
     occurred_at: Moment = Field(description="When the payment took place, RFC 3339 with an offset.")

@@ -35,7 +35,7 @@ class _OverBound(Exception):  # noqa: N818 - thrown through the parser, never se
 
 
 _SAYS = {
-    HTTPStatus.BAD_REQUEST: ("malformed_request", "This is no HTTP/1.1 request that can be understood."),
+    HTTPStatus.BAD_REQUEST: ("malformed_request", "This is no HTTP request that can be understood."),
     HTTPStatus.REQUEST_TIMEOUT: ("too_slow", "The request did not arrive in time."),
     HTTPStatus.REQUEST_URI_TOO_LONG: ("target_too_long", "The address of the request is too long."),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("headers_too_large", "The headers are larger than 32 KiB in all."),

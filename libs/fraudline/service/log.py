@@ -42,6 +42,9 @@ class LogEvent(StrEnum):
     SESSION_LOST = "session_lost"
     SCORING_FAILED = "scoring_failed"
     MONTHS_NOT_ENSURED = "months_not_ensured"
+    LETTERS_BURIED = "letters_buried"
+    GRAVEYARD_LOST = "graveyard_lost"
+    GRAVEYARD_WAITING = "graveyard_waiting"
 
 
 # What these say below a warning is a running commentary of frames and connections.

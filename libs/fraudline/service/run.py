@@ -11,6 +11,7 @@ what a job leans on outlives it. The death of one job is the death of the servic
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -131,6 +132,9 @@ def run(
     try:
         loaded = load(settings)
         configure_logging(service, loaded.log_level)
+        # What is imported by now stays as long as the process: the collector need not look through it ever again.
+        gc.collect()
+        gc.freeze()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_stopped(main, loaded))
     except ConfigurationError as error:

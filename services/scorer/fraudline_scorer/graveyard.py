@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import time
 from collections import Counter as Tally
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -20,7 +19,7 @@ from fraudline.amqp.letters import Letter
 from fraudline.amqp.topology import dead_queue, declare_partition, events_queue
 from fraudline.errors import DependencyAway
 from fraudline.postgres.dead_letters import now, store_letters
-from fraudline.service.log import get_logger
+from fraudline.service.log import LogEvent, get_logger
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractIncomingMessage
@@ -36,14 +35,6 @@ LONGEST_PAUSE_SECONDS = 5.0
 # Longer absences of the database are sat out without holding deliveries: the broker's consumer timeout counts.
 HOLD_SECONDS = 60.0
 STORE_SECONDS = 15.0
-
-
-class GraveyardEvent(StrEnum):
-    """What is logged here."""
-
-    LETTERS_BURIED = "letters_buried"
-    SESSION_LOST = "graveyard_session_lost"
-    DATABASE_AWAY = "graveyard_database_away"
 
 
 def dead_letters_counter(registry: CollectorRegistry) -> Counter:
@@ -88,7 +79,7 @@ class Graveyard:
                 await self._wait_for_database(stop)
                 await self._serve(stop, pauses)
             except (*LOST, DependencyAway) as error:
-                get_logger().warning(GraveyardEvent.SESSION_LOST, error_type=type(error).__name__)
+                get_logger().warning(LogEvent.GRAVEYARD_LOST, error_type=type(error).__name__)
             await pauses.rest()
 
     async def _serve(self, stop: asyncio.Event, pauses: "_Pauses") -> None:
@@ -114,7 +105,7 @@ class Graveyard:
             await pauses.rest()
         for reason, count in Tally(letter.reason for letter in letters).items():
             self._buried.labels(reason.value).inc(count)
-        get_logger().info(GraveyardEvent.LETTERS_BURIED, letters=len(letters))
+        get_logger().info(LogEvent.LETTERS_BURIED, letters=len(letters))
         if inbox.ended.is_set():
             return False
         # Acknowledge last: until the commit is durable the delivery is our only copy.
@@ -127,7 +118,7 @@ class Graveyard:
                 await store_letters(connection, letters)
         except (DependencyAway, asyncpg.PostgresError, TimeoutError) as error:
             # A table that is not there yet, or a right that is missing, is mended by people: wait for them too.
-            get_logger().warning(GraveyardEvent.DATABASE_AWAY, error_type=type(error).__name__)
+            get_logger().warning(LogEvent.GRAVEYARD_WAITING, error_type=type(error).__name__)
             return False
         return True
 

@@ -25,6 +25,7 @@ from fraudline.errors import Fenced
 from fraudline.postgres.commit import SeenMeanwhile, commit_batch
 from fraudline.postgres.log import read_end, take_over
 from fraudline.postgres.lookup import label_histories_of, places_of, verdicts_of
+from fraudline.service.log import LogEvent, get_logger
 from fraudline_scorer.plan import Known, Planner
 from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_one
 
@@ -77,6 +78,7 @@ class Line:
         self._patience = patience
         self._queue = events_queue(state.partition)
         self._epoch = 0
+        self._log = get_logger()
 
     async def take_over(self, owner: str) -> int:
         """Raise the epoch, which fences every earlier owner, and bring the state to the end of the log.
@@ -148,7 +150,8 @@ class Line:
                 self._state.take_back()
             except Poison as poison:
                 self._state.take_back()
-                self._metrics.note_poison(poison)
+                self._metrics.note_poison()
+                self._log.error(LogEvent.SCORING_FAILED, one_by_one=is_slow, exc_info=poison.__cause__)
                 # One that fails among others is looked for one by one; one that fails alone is set aside.
                 if is_slow and poison.key is not None:
                     refused[poison.key] = DeadReason.SCORING_FAILED

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from fraudline.state.partition_state import PartitionState
     from fraudline_scorer.holes import Holes
     from fraudline_scorer.plan import Plan
-    from fraudline_scorer.scoring import Poison
     from fraudline_scorer.standing import Standing
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
@@ -114,6 +113,6 @@ class ScorerMetrics:
             if math.isfinite(verdict.score):
                 self._score.observe(verdict.score)
 
-    def note_poison(self, _poison: "Poison") -> None:
+    def note_poison(self) -> None:
         """Count a batch whose computing failed."""
         self._poison.inc()
