@@ -20,7 +20,7 @@ _SOURCE = "/fraudline/ingest"
 
 
 class _Envelope(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     specversion: Literal["1.0"]
     source: str

@@ -88,7 +88,12 @@ class Database:
         """
         try:
             async with self._pool.acquire(timeout=seconds + CONNECT_SECONDS) as connection:
-                yield connection
+                try:
+                    yield connection
+                except (TimeoutError, asyncio.CancelledError):
+                    # A server that is frozen would be asked politely to cancel, and waited for. Cut it off instead.
+                    connection.terminate()
+                    raise
         except _NOT_MIGRATED as error:
             raise ConfigurationError(
                 "FRAUDLINE_DATABASE_URL", "the schema is not there or older than this release; run fraudline migrate"

@@ -1,0 +1,1 @@
+"""Receives transactions and labels over HTTP and puts them into the partitions' logs."""

@@ -1,0 +1,36 @@
+"""A bound on what is held at once: over it nothing waits, the answer is 503 straight away."""
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fraudline.web.problems import full
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import Gauge
+
+
+class Bound:
+    """At most `limit` of something, named in plural words for the client; `held` shows how much it is."""
+
+    def __init__(self, limit: int, what: str, held: "Gauge") -> None:
+        self._limit = limit
+        self._what = what
+        self._held = 0
+        held.set_function(lambda: float(self._held))
+
+    @contextmanager
+    def hold(self, amount: int) -> "Iterator[None]":
+        """Hold `amount` for the length of a block.
+
+        Raises:
+            Problem: That would be more than the limit.
+        """
+        if self._held + amount > self._limit:
+            raise full(f"Ingest holds as many {self._what} as it may")
+        self._held += amount
+        try:
+            yield
+        finally:
+            self._held -= amount

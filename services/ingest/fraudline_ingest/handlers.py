@@ -1,0 +1,193 @@
+"""What ingest does with each request.
+
+A posted event's life: authenticated → read → validated → queued → published → confirmed → answered. Until the answer
+the client holds the only copy that counts: a crash anywhere before it leaves a client that sends again, and a scorer
+that knows the event by its id.
+"""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from starlette.requests import Request  # noqa: TC002 - FastAPI looks it up when it describes the routes
+from starlette.responses import Response
+
+from fraudline.domain.event import encode_label, encode_transaction
+from fraudline.domain.transaction import is_identifier
+from fraudline.errors import DependencyAway
+from fraudline.web.api_key import Role
+from fraudline.web.body import MAX_BYTES, declared_bytes, read_body
+from fraudline.web.problems import Problem, ProblemKind, faults_document
+from fraudline_ingest.intake import Refusal, batch_documents, claimed_id, read_label, read_transaction
+from fraudline_ingest.stored import stored_transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from fraudline.postgres.database import Database
+    from fraudline.web.key_ring import KeyRing
+    from fraudline_ingest.bound import Bound
+    from fraudline_ingest.group_commit import GroupCommit
+    from fraudline_ingest.metrics import IngestMetrics
+
+# Everybody is answered within five seconds; what is left of them is for the way back.
+ANSWER_SECONDS = 4.5
+# Validating a whole batch in one go would hold up everybody else's requests.
+DOCUMENTS_PER_TURN = 50
+
+ALL_ROLES = frozenset(Role)
+POSTING_ROLES = frozenset({Role.INGEST, Role.ADMIN})
+NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+class Handlers:
+    """The four calls, over what the composition root gives them."""
+
+    def __init__(
+        self,
+        *,
+        keys: "KeyRing",
+        database: "Database",
+        transactions: "GroupCommit",
+        labels: "GroupCommit",
+        events: "Bound",
+        body_bytes: "Bound",
+        reads: "Bound",
+        metrics: "IngestMetrics",
+        now: "Callable[[], datetime]",
+    ) -> None:
+        self._keys = keys
+        self._database = database
+        self._transactions = transactions
+        self._labels = labels
+        self._events = events
+        self._body_bytes = body_bytes
+        self._reads = reads
+        self._accepted_transactions = metrics.events_accepted.labels(kind="transaction")
+        self._accepted_labels = metrics.events_accepted.labels(kind="label")
+        self._refused = metrics.events_refused
+        self._now = now
+
+    async def post_transaction(self, request: "Request") -> Response:
+        """Take one transaction in."""
+        client = self._keys.admit(request.headers.get("authorization"), POSTING_ROLES)
+        declared = declared_bytes(request.headers)
+        with self._body_bytes.hold(MAX_BYTES if declared is None else declared), self._events.hold(1):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                document = await read_body(request.receive, declared=declared)
+                now = self._now()
+                transaction = read_transaction(document, now=now)
+                await self._transactions.put([encode_transaction(transaction, accepted_at=now, posted_by=client.name)])
+        self._accepted_transactions.inc()
+        return _accepted(
+            transaction.transaction_id, location=f"/v1/transactions/{quote(transaction.transaction_id, safe='')}"
+        )
+
+    async def post_label(self, request: "Request") -> Response:
+        """Take one label in."""
+        client = self._keys.admit(request.headers.get("authorization"), POSTING_ROLES)
+        declared = declared_bytes(request.headers)
+        with self._body_bytes.hold(MAX_BYTES if declared is None else declared), self._events.hold(1):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                document = await read_body(request.receive, declared=declared)
+                now = self._now()
+                label = read_label(document, now=now)
+                await self._labels.put([encode_label(label, accepted_at=now, posted_by=client.name)])
+        self._accepted_labels.inc()
+        return _accepted(label.transaction_id)
+
+    async def post_batch(self, request: "Request") -> Response:
+        """Take up to a thousand transactions in; a bad one is rejected alone."""
+        client = self._keys.admit(request.headers.get("authorization"), POSTING_ROLES)
+        declared = declared_bytes(request.headers)
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        with self._body_bytes.hold(MAX_BYTES if declared is None else declared):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                body = await read_body(request.receive, declared=declared)
+                documents = batch_documents(body, is_ndjson=media_type in NDJSON_TYPES)
+                with self._events.hold(len(documents)):
+                    lines, refusals = await self._validated(documents, posted_by=client.name)
+                    if lines:
+                        await self._transactions.put(lines)
+        self._accepted_transactions.inc(len(lines))
+        for refusal in refusals:
+            self._refused.labels(reason=refusal.reason).inc()
+        rejected = [
+            {
+                "index": refusal.index,
+                "transaction_id": refusal.transaction_id,
+                "errors": faults_document(refusal.faults),
+            }
+            for refusal in refusals
+        ]
+        answer = json.dumps({"accepted": len(lines), "rejected": rejected})
+        return Response(answer.encode(), status_code=202, media_type="application/json")
+
+    async def _validated(self, documents: list[bytes], *, posted_by: str) -> tuple[list[bytes], list[Refusal]]:
+        lines: list[bytes] = []
+        refusals: list[Refusal] = []
+        for index, document in enumerate(documents):
+            if index % DOCUMENTS_PER_TURN == DOCUMENTS_PER_TURN - 1:
+                await asyncio.sleep(0)
+            now = self._now()
+            try:
+                transaction = read_transaction(document, now=now)
+            except Problem as problem:
+                refusals.append(Refusal(index, claimed_id(document), list(problem.faults), problem.kind.code))
+            else:
+                lines.append(encode_transaction(transaction, accepted_at=now, posted_by=posted_by))
+        return lines, refusals
+
+    async def get_transaction(self, request: "Request") -> Response:
+        """Tell what became of a transaction."""
+        client = self._keys.admit(request.headers.get("authorization"), ALL_ROLES)
+        transaction_id: str = request.path_params["transaction_id"]
+        found = None
+        if is_identifier(transaction_id):
+            posted_by = None if client.role.is_at_least(Role.ANALYST) else client.name
+            with self._reads.hold(1):
+                found = await self._stored(transaction_id, posted_by)
+        if found is None:
+            raise Problem(
+                ProblemKind.NOT_YET_SCORED,
+                "Nothing is stored under this transaction_id; if it was just accepted, ask again in a second.",
+                headers={"Retry-After": "1"},
+            )
+        return Response(json.dumps(found).encode(), media_type="application/json")
+
+    async def _stored(self, transaction_id: str, posted_by: str | None) -> "dict[str, Any] | None":
+        """Read a transaction, or give up in time.
+
+        A reading that is cancelled waits for the server to agree before it ends, and a server that hangs does not:
+        so nobody waits for the reading itself.
+        """
+
+        async def read() -> "dict[str, Any] | None":
+            async with self._database.acquire() as connection:
+                return await stored_transaction(connection, transaction_id, posted_by=posted_by)
+
+        reading = asyncio.create_task(read(), name="reading a transaction")
+        reading.add_done_callback(_noted)
+        done, _ = await asyncio.wait({reading}, timeout=ANSWER_SECONDS)
+        if not done:
+            reading.cancel()
+            raise DependencyAway("PostgreSQL", "no answer in time")
+        return reading.result()
+
+
+def _noted(reading: "asyncio.Task[Any]") -> None:
+    """Take note of how a reading ended: what it raised was told already, or nobody is there to be told."""
+    if not reading.cancelled():
+        reading.exception()
+
+
+def _accepted(transaction_id: str, *, location: str | None = None) -> Response:
+    """Return the answer to an event that the broker has confirmed."""
+    return Response(
+        b'{"transaction_id":%b,"status":"accepted"}' % json.dumps(transaction_id).encode(),
+        status_code=202,
+        headers=None if location is None else {"Location": location},
+        media_type="application/json",
+    )

@@ -1,0 +1,172 @@
+"""The connection that ingest publishes through: rebuilt by a loop of our own whenever anything about it is in doubt.
+
+While there is none, publishing fails at once; while there is one, every publish has a deadline that stands outside the
+library, whose own does not cover all of its waits. A publish whose confirm does not come ends the connection: what it
+carried is neither stored nor lost, the caller is told to send again, and nothing late can burst out of a buffer.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from random import SystemRandom
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from fraudline.amqp.connection import BROKER, LOST, close, closed_event, connect
+from fraudline.amqp.topology import (
+    NUMBER_HEADER,
+    PRODUCER_HEADER,
+    STREAM_HEADER,
+    declare_partition,
+)
+from fraudline.domain.partition import PARTITIONS
+from fraudline.errors import DependencyAway, Unroutable
+from fraudline.service.log import LogEvent, describe, get_logger
+from fraudline.service.run import until_stopped
+
+if TYPE_CHECKING:
+    from aio_pika.abc import AbstractChannel
+
+    from fraudline_ingest.metrics import IngestMetrics
+
+CONFIRM_SECONDS = 3.0
+SET_UP_SECONDS = 10.0
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 3.0
+CONTENT_TYPE = "application/x-ndjson"
+
+_CHANCE = SystemRandom()
+
+
+class PublishFailure(StrEnum):
+    """Why a message was not confirmed."""
+
+    AWAY = "away"
+    RETURNED = "returned"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Where the messages of one numbered sequence go."""
+
+    name: str
+    exchange: str
+    routing_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One connection with its channel, until either is closed."""
+
+    channel: "AbstractChannel"
+    closed: asyncio.Event
+
+
+class Publisher:
+    """Publishes messages with confirms, as a producer whose id is random per boot: its numbers begin anew with it."""
+
+    def __init__(self, url: str, metrics: "IngestMetrics") -> None:
+        self._url = url
+        self._metrics = metrics
+        self._producer = secrets.token_hex(8)
+        self._session: _Session | None = None
+        self._reason = "not connected yet"
+        metrics.broker_connected.set_function(lambda: float(self._session is not None))
+
+    def unready_reason(self) -> str | None:
+        """Return why nothing can be published now."""
+        return None if self._session is not None else self._reason
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep a connection until `stop` is set."""
+        await until_stopped(self._stay_connected(), stop)
+
+    async def _stay_connected(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await self._hold_session()
+                pause = FIRST_PAUSE_SECONDS
+                self._reason = "the connection was lost"
+                get_logger().warning(LogEvent.BROKER_LOST)
+            except (DependencyAway, *LOST) as error:
+                self._reason = str(error)
+                get_logger().warning(LogEvent.BROKER_LOST, **describe(error))
+            # With jitter, so that many processes do not come back in step.
+            await asyncio.sleep(pause * _CHANCE.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _hold_session(self) -> None:
+        connection = await connect(self._url, name=f"fraudline ingest {self._producer} publishing")
+        try:
+            async with asyncio.timeout(SET_UP_SECONDS):
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                for partition in range(PARTITIONS):
+                    await declare_partition(channel, partition)
+            session = _Session(channel, closed_event(connection, channel))
+            self._session = session
+            get_logger().info(LogEvent.BROKER_CONNECTED, producer=self._producer)
+            await session.closed.wait()
+        finally:
+            self._session = None
+            await close(connection)
+
+    def _drop(self, session: _Session) -> None:
+        """End a session that cannot be trusted any more; the loop builds the next one."""
+        session.closed.set()
+        if self._session is session:
+            self._session = None
+
+    async def publish(self, stream: Stream, body: bytes, *, number: int) -> None:
+        """Hand a message to the broker and return once it has confirmed it.
+
+        Raises:
+            DependencyAway: It has not, in time or at all.
+            Unroutable: It has returned the message, since no queue is bound for it.
+        """
+        session = self._session
+        if session is None:
+            raise self._failed(stream, PublishFailure.AWAY, self._reason)
+        message = Message(
+            body,
+            content_type=CONTENT_TYPE,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            # Returned messages are matched by this id: an attempt must never share it with another.
+            message_id=uuid4().hex,
+            headers={PRODUCER_HEADER: self._producer, STREAM_HEADER: stream.name, NUMBER_HEADER: number},
+        )
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                exchange = await session.channel.get_exchange(stream.exchange, ensure=False)
+                await exchange.publish(message, stream.routing_key, mandatory=True)
+        except PublishError as error:
+            self._failed(stream, PublishFailure.RETURNED, "")
+            raise Unroutable(BROKER, f"no queue is bound to {stream.exchange}", retry_after_seconds=5) from error
+        except DeliveryError as error:
+            raise self._failed(stream, PublishFailure.REFUSED, "the queue is full") from error
+        except TimeoutError as error:
+            self._drop(session)
+            raise self._failed(stream, PublishFailure.TIMEOUT, "no confirm came in time") from error
+        except LOST as error:
+            self._drop(session)
+            raise self._failed(stream, PublishFailure.LOST, type(error).__name__) from error
+        except asyncio.CancelledError as error:
+            self._drop(session)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # The library cancelled the confirm that we waited for: the channel is gone.
+            raise self._failed(stream, PublishFailure.LOST, "the channel was closed") from error
+
+    def _failed(self, stream: Stream, failure: PublishFailure, reason: str) -> DependencyAway:
+        self._metrics.publish_failures.labels(stream=stream.name, reason=failure.value).inc()
+        if failure is not PublishFailure.AWAY:
+            get_logger().warning(LogEvent.PUBLISH_FAILED, stream=stream.name, reason=failure.value)
+        return DependencyAway(BROKER, reason)

@@ -1,0 +1,173 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from fraudline.domain.event import MAX_BYTES, MAX_EVENTS
+from fraudline.errors import DependencyAway
+from fraudline_ingest.group_commit import GroupCommit
+from fraudline_ingest.metrics import IngestMetrics
+from fraudline_ingest.publisher import Stream
+
+STREAM = Stream("0", "exchange", "0")
+
+
+class Broker:
+    """Confirms a message when the test says so."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[int, list[bytes]]] = []
+        self.confirms: asyncio.Queue[DependencyAway | None] = asyncio.Queue()
+        self.arrived = asyncio.Event()
+
+    async def publish(self, stream: Stream, body: bytes, *, number: int) -> None:
+        assert stream is STREAM
+        assert body.endswith(b"\n")
+        self.messages.append((number, body.splitlines()))
+        self.arrived.set()
+        error = await self.confirms.get()
+        if error is not None:
+            raise error
+
+    async def next_message(self) -> None:
+        async with asyncio.timeout(5):
+            await self.arrived.wait()
+        self.arrived.clear()
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+async def stream(broker: Broker) -> AsyncIterator[GroupCommit]:
+    stop = asyncio.Event()
+    group_commit = GroupCommit(STREAM, broker, IngestMetrics(CollectorRegistry()))  # type: ignore[arg-type] # its one method
+    job = asyncio.create_task(group_commit.run(stop))
+    yield group_commit
+    stop.set()
+    async with asyncio.timeout(5):
+        await job
+
+
+async def settled() -> None:
+    """Let every task run as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_nobody_is_answered_before_the_confirm(stream: GroupCommit, broker: Broker) -> None:
+    caller = asyncio.create_task(stream.put([b"a"]))
+    await broker.next_message()
+    await settled()
+
+    assert not caller.done()
+
+    broker.confirms.put_nowait(None)
+    await caller
+
+
+async def test_what_arrives_during_a_publish_forms_the_next_message(stream: GroupCommit, broker: Broker) -> None:
+    callers = [asyncio.create_task(stream.put([b"first"]))]
+    await broker.next_message()
+    callers += [asyncio.create_task(stream.put([b"%d" % number])) for number in range(3)]
+    await settled()
+    broker.confirms.put_nowait(None)
+    broker.confirms.put_nowait(None)
+    await asyncio.gather(*callers)
+
+    assert broker.messages == [(1, [b"first"]), (2, [b"0", b"1", b"2"])]
+
+
+async def test_a_message_holds_at_most_512_events(stream: GroupCommit, broker: Broker) -> None:
+    for _ in range(2):
+        broker.confirms.put_nowait(None)
+
+    await stream.put([b"x"] * (MAX_EVENTS + 1))
+
+    assert [len(lines) for _, lines in broker.messages] == [MAX_EVENTS, 1]
+
+
+async def test_a_message_holds_at_most_a_mebibyte(stream: GroupCommit, broker: Broker) -> None:
+    for _ in range(3):
+        broker.confirms.put_nowait(None)
+    line = b"x" * (MAX_BYTES // 2 - 1)
+
+    await stream.put([line, line, line, line, b"y" * MAX_BYTES])
+
+    assert [len(lines) for _, lines in broker.messages] == [2, 2, 1]
+
+
+async def test_a_failed_message_fails_its_callers_and_its_number_is_used_again(
+    stream: GroupCommit, broker: Broker
+) -> None:
+    broker.confirms.put_nowait(DependencyAway("RabbitMQ", "test"))
+    with pytest.raises(DependencyAway):
+        await stream.put([b"lost"])
+
+    broker.confirms.put_nowait(None)
+    await stream.put([b"kept"])
+
+    assert broker.messages == [(1, [b"lost"]), (1, [b"kept"])]
+
+
+async def test_a_caller_with_two_messages_is_answered_after_both(stream: GroupCommit, broker: Broker) -> None:
+    caller = asyncio.create_task(stream.put([b"x"] * (2 * MAX_EVENTS)))
+    await broker.next_message()
+    broker.confirms.put_nowait(None)
+    await broker.next_message()
+    await settled()
+
+    assert not caller.done()
+
+    broker.confirms.put_nowait(DependencyAway("RabbitMQ", "test"))
+    with pytest.raises(DependencyAway):
+        await caller
+
+
+async def test_a_caller_that_left_is_forgotten(stream: GroupCommit, broker: Broker) -> None:
+    first = asyncio.create_task(stream.put([b"first"]))
+    await broker.next_message()
+    left = asyncio.create_task(stream.put([b"left"]))
+    stayed = asyncio.create_task(stream.put([b"stayed"]))
+    await settled()
+    left.cancel()
+    await settled()
+    for _ in range(2):
+        broker.confirms.put_nowait(None)
+    await asyncio.gather(first, stayed)
+
+    assert broker.messages == [(1, [b"first"]), (2, [b"stayed"])]
+
+
+async def test_a_caller_that_left_during_its_publish_does_no_harm(stream: GroupCommit, broker: Broker) -> None:
+    left = asyncio.create_task(stream.put([b"left"]))
+    await broker.next_message()
+    left.cancel()
+    await settled()
+    for _ in range(2):
+        broker.confirms.put_nowait(None)
+
+    await stream.put([b"next"])
+
+    assert broker.messages == [(1, [b"left"]), (2, [b"next"])]
+
+
+async def test_who_waits_at_the_stop_is_told_to_send_again(broker: Broker) -> None:
+    stop = asyncio.Event()
+    group_commit = GroupCommit(STREAM, broker, IngestMetrics(CollectorRegistry()))  # type: ignore[arg-type] # its one method
+    job = asyncio.create_task(group_commit.run(stop))
+    published = asyncio.create_task(group_commit.put([b"published"]))
+    await broker.next_message()
+    waiting = asyncio.create_task(group_commit.put([b"waiting"]))
+    await settled()
+
+    stop.set()
+
+    async with asyncio.timeout(5):
+        await job
+        for caller in (published, waiting):
+            with pytest.raises(DependencyAway, match="stopping"):
+                await caller

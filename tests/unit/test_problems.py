@@ -1,0 +1,107 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from fraudline.domain.transaction import Transaction
+from fraudline.errors import DependencyAway
+from fraudline.web.problems import (
+    MAX_FAULTS,
+    FieldFault,
+    Problem,
+    ProblemKind,
+    away,
+    faults_document,
+    faults_of,
+    full,
+    not_valid,
+    shown_name,
+)
+
+CARD_NUMBER = "4111111111111111"
+
+
+def faults_in(document: object) -> dict[str, str]:
+    with pytest.raises(ValidationError) as raised:
+        TypeAdapter(Transaction).validate_json(json.dumps(document))
+    return dict(faults_of(raised.value))
+
+
+def test_an_answer_has_the_form_of_rfc_9457() -> None:
+    response = not_valid([FieldFault("amount", "is missing")]).response()
+
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert json.loads(bytes(response.body)) == {
+        "type": "/docs#not_valid",
+        "title": "The request is not valid",
+        "status": 422,
+        "detail": "One fault was found; nothing was taken in.",
+        "code": "not_valid",
+        "errors": [{"field": "amount", "message": "is missing"}],
+    }
+
+
+def test_a_dependency_that_is_away_says_when_to_come_back() -> None:
+    response = away(DependencyAway("RabbitMQ", "test", retry_after_seconds=5)).response()
+
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert full("Everything").response().headers["retry-after"] == "1"
+
+
+def test_every_missing_field_is_named() -> None:
+    assert faults_in({}) == dict.fromkeys(
+        ["transaction_id", "occurred_at", "currency", "amount", "card_id", "merchant_id"], "is missing"
+    )
+
+
+@pytest.mark.parametrize("document", [[], "text", 5, None])
+def test_a_document_that_is_no_object_is_told_so(document: object) -> None:
+    assert faults_in(document) == {"": "is not a JSON object"}
+
+
+@pytest.mark.parametrize(
+    "field", ["transaction_id", "occurred_at", "amount", "currency", "card_id", "merchant_id", "ip", "channel"]
+)
+@pytest.mark.parametrize("value", [{"a": 1}, [1], True])
+def test_no_sentence_holds_the_value_that_was_sent(field: str, value: object) -> None:
+    sentences = faults_in({field: [value, CARD_NUMBER]}) | faults_in({field: value})
+
+    assert field in sentences
+    assert "is not valid" not in sentences.values()
+    assert CARD_NUMBER not in json.dumps(sentences)
+
+
+def test_a_card_number_is_masked_even_as_the_name_of_a_field() -> None:
+    faults = faults_in({CARD_NUMBER: 1, "metadata": {"4111 1111 1111 1111": "x"}})
+
+    assert faults["*" * 16] == "is no field that is known here; leave it out"
+    assert "4111" not in json.dumps(faults)
+
+
+def test_more_than_a_hundred_faults_are_counted_and_not_listed() -> None:
+    shown = faults_document([FieldFault(str(number), "is wrong") for number in range(250)])
+
+    assert len(shown) == MAX_FAULTS + 1
+    assert shown[-1]["message"] == "and 150 more faults"
+
+
+@given(st.text(alphabet=st.characters(), max_size=500))
+def test_a_name_is_shown_short_printable_and_encodable(name: str) -> None:
+    shown = shown_name(name)
+
+    assert len(shown) <= 64
+    assert shown.isprintable()
+    assert shown.encode().decode() == shown
+
+
+def test_a_card_number_at_the_cut_is_masked_before_it() -> None:
+    assert "4111" not in shown_name("x" * 55 + CARD_NUMBER)
+
+
+def test_every_kind_of_problem_has_a_name_of_its_own() -> None:
+    assert len({kind.code for kind in ProblemKind}) == len(ProblemKind)
+    assert all(Problem(kind, "x").response().status_code == kind.status for kind in ProblemKind)

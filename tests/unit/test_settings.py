@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from fraudline.errors import ConfigurationError
+from fraudline.service.settings import IngestSettings, LogLevel, ScorerSettings, ServiceSettings, load, variable_of
+
+DATABASE = "postgresql://fraudline:secret-of-the-database@127.0.0.1/fraudline"
+BROKER = "amqp://fraudline:secret-of-the-broker@127.0.0.1/"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for settings in (IngestSettings, ScorerSettings):
+        for field in settings.model_fields:
+            monkeypatch.delenv(variable_of(settings, field), raising=False)
+    monkeypatch.setenv("FRAUDLINE_DATABASE_URL", DATABASE)
+    monkeypatch.setenv("FRAUDLINE_AMQP_URL", BROKER)
+    return monkeypatch
+
+
+def test_two_urls_are_all_that_ingest_needs() -> None:
+    settings = load(IngestSettings)
+
+    assert settings.database_url.get_secret_value() == DATABASE
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert (settings.admin_host, settings.admin_port) == ("127.0.0.1", 9080)
+    assert settings.base_currency == "EUR"
+    assert settings.state_dir == Path(".fraudline")
+    assert settings.log_level is LogLevel.INFO
+
+
+def test_a_scorer_needs_a_model_too(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"^FRAUDLINE_MODEL: is not set$"):
+        load(ScorerSettings)
+
+    environment.setenv("FRAUDLINE_MODEL", "models/one")
+
+    assert load(ScorerSettings).model == Path("models/one")
+    assert load(ScorerSettings).admin_port == 9081
+
+
+def test_every_fault_is_told_at_once_with_its_variable(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("FRAUDLINE_DATABASE_URL")
+    environment.setenv("FRAUDLINE_AMQP_URL", "http://127.0.0.1")
+    environment.setenv("FRAUDLINE_INGEST_PORT", "eighty")
+    environment.setenv("FRAUDLINE_INGEST_ADMIN_PORT", "70000")
+    environment.setenv("FRAUDLINE_BASE_CURRENCY", "XXX")
+    environment.setenv("FRAUDLINE_LOG_LEVEL", "loud")
+
+    with pytest.raises(ConfigurationError) as raised:
+        load(IngestSettings)
+
+    sentence = str(raised.value)
+    assert "FRAUDLINE_DATABASE_URL: is not set" in sentence
+    assert "FRAUDLINE_AMQP_URL: must start with amqp://" in sentence
+    assert "FRAUDLINE_INGEST_PORT: is no whole number" in sentence
+    assert "FRAUDLINE_INGEST_ADMIN_PORT: is more than 65535" in sentence
+    assert "FRAUDLINE_BASE_CURRENCY: is no ISO 4217 code" in sentence
+    assert "FRAUDLINE_LOG_LEVEL: is not one of" in sentence
+    assert "\n" not in sentence
+
+
+def test_a_variable_that_is_empty_counts_as_not_set(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("FRAUDLINE_AMQP_URL", "")
+
+    with pytest.raises(ConfigurationError, match="FRAUDLINE_AMQP_URL: is not set"):
+        load(IngestSettings)
+
+
+def test_passwords_show_in_no_text_of_the_settings(environment: pytest.MonkeyPatch) -> None:
+    assert "secret-of" not in repr(load(IngestSettings)) + str(load(IngestSettings))
+
+    environment.setenv("FRAUDLINE_AMQP_URL", "secret-of-the-broker")
+    with pytest.raises(ConfigurationError) as raised:
+        load(IngestSettings)
+
+    assert "secret-of" not in str(raised.value)
+
+
+def test_the_log_level_may_be_written_in_capitals(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("FRAUDLINE_LOG_LEVEL", "DEBUG")
+
+    assert load(IngestSettings).log_level is LogLevel.DEBUG
+
+
+@pytest.mark.parametrize("settings", [IngestSettings, ScorerSettings])
+def test_every_setting_says_what_it_is_for(settings: type[ServiceSettings]) -> None:
+    for name, field in settings.model_fields.items():
+        assert field.description, name
+        assert variable_of(settings, name).startswith("FRAUDLINE_")
