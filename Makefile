@@ -23,3 +23,4 @@ test: setup
 
 bench: setup
 	.venv/bin/python tests/bench/replay_rate.py
+	.venv/bin/python tests/bench/rebuild.py
