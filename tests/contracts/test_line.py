@@ -79,6 +79,7 @@ async def line(database_url: str, starter_model: Path, tmp_path: Path) -> AsyncI
         notes=notes,
         metrics=ScorerMetrics(CollectorRegistry()),
         patience=Patience(asyncio.Event(), away.append, seconds=PATIENCE_SECONDS),
+        note_broker=lambda _: None,
     )
     await line.take_over("test")
     yield SimpleNamespace(line=line, state=state, announced=announced, away=away, database=database)
@@ -100,7 +101,7 @@ async def test_a_commit_whose_answer_was_lost_is_resolved_by_reading(
     monkeypatch.setattr(fraudline_scorer.line, "commit_batch", committed_but_unheard)
     batch, message = a_batch(a_transaction(1), a_transaction(2))
 
-    await line.line.process(batch)
+    await line.line.process(batch, ended=asyncio.Event())
 
     assert tries == 1
     assert message.is_acknowledged
@@ -125,7 +126,7 @@ async def test_a_commit_that_never_arrived_is_sent_again(
     monkeypatch.setattr(fraudline_scorer.line, "commit_batch", lost_on_the_way)
     batch, message = a_batch(a_transaction(1))
 
-    await line.line.process(batch)
+    await line.line.process(batch, ended=asyncio.Event())
 
     assert tries == 3
     assert message.is_acknowledged
@@ -149,21 +150,21 @@ async def test_a_commit_that_lands_while_it_is_tried_again_counts_once(
     monkeypatch.setattr(fraudline_scorer.line, "commit_batch", landing_late)
     batch, message = a_batch(a_transaction(1))
 
-    await line.line.process(batch)
+    await line.line.process(batch, ended=asyncio.Event())
 
     assert message.is_acknowledged
     assert await database.fetchval("select last_position from fraudline.partitions") == 1
 
 
 async def test_a_fenced_owner_takes_back_what_it_computed(line: SimpleNamespace) -> None:
-    await line.line.process(a_batch(a_transaction(1))[0])
+    await line.line.process(a_batch(a_transaction(1))[0], ended=asyncio.Event())
     before = line.state.kernel.digest()
     async with line.database.acquire() as connection:
         await take_over(connection, 0, owner="another")
 
     batch, message = a_batch(a_transaction(2))
     with pytest.raises(Fenced):
-        await line.line.process(batch)
+        await line.line.process(batch, ended=asyncio.Event())
 
     assert not message.is_acknowledged
     assert line.announced.verdicts == ["t-1"]
@@ -183,7 +184,7 @@ async def test_a_database_that_stays_away_gives_the_batch_back_unharmed(
     batch, message = a_batch(a_transaction(1))
 
     with pytest.raises(DependencyAway):
-        await line.line.process(batch)
+        await line.line.process(batch, ended=asyncio.Event())
 
     assert not message.is_acknowledged
     assert line.state.kernel.digest() == before
@@ -193,7 +194,7 @@ async def test_a_database_that_stays_away_gives_the_batch_back_unharmed(
 async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_again(
     line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await line.line.process(a_batch(a_transaction(1))[0])
+    await line.line.process(a_batch(a_transaction(1))[0], ended=asyncio.Event())
     look_ups = 0
     verdicts_of = fraudline_scorer.line.__dict__["verdicts_of"]
 
@@ -205,7 +206,7 @@ async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_ag
     monkeypatch.setattr(fraudline_scorer.line, "verdicts_of", seeing_nothing_at_first)
     batch, message = a_batch(a_transaction(1), a_transaction(2))
 
-    await line.line.process(batch)
+    await line.line.process(batch, ended=asyncio.Event())
 
     assert look_ups == 2
     assert message.is_acknowledged
@@ -222,8 +223,52 @@ async def test_a_broken_line_harms_no_neighbour_and_a_conflict_keeps_the_first(l
     message.body = b"\n".join([lines[0], b'{"specversion": "1.0"', lines[1], b'{"type": "other.v1"}', lines[2]])
 
     delivery = decode_delivery(message, queue="scorer.events.0")  # type: ignore[arg-type] # the part that is used
-    await line.line.process(Batch((delivery,)))
+    await line.line.process(Batch((delivery,)), ended=asyncio.Event())
 
     assert line.announced.verdicts == ["t-1", "t-2"]
     assert sorted(line.announced.letters) == ["malformed_event", "transaction_id_conflict", "unknown_type"]
     assert message.is_acknowledged
+
+
+async def test_a_value_that_the_database_refuses_is_set_aside_alone(
+    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await database.execute("alter table fraudline.transactions add check (merchant_id <> 'refused')")
+    batch, message = a_batch(a_transaction(1), a_transaction(2, merchant_id="refused"), a_transaction(3))
+
+    await line.line.process(batch, ended=asyncio.Event())
+
+    assert message.is_acknowledged
+    assert line.announced.verdicts == ["t-1", "t-3"]
+    assert line.announced.letters == ["not_storable"]
+    assert line.state.position == await database.fetchval("select last_position from fraudline.partitions") == 2
+
+
+async def test_a_model_that_fails_sends_the_payment_to_a_person(
+    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_features: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(line.state.bundle, "predict", failing)
+    batch, message = a_batch(a_transaction(1))
+
+    await line.line.process(batch, ended=asyncio.Event())
+
+    assert message.is_acknowledged
+    row = await database.fetchrow("select decision, score, reasons::text from fraudline.verdicts")
+    assert row is not None
+    assert (row["decision"], row["score"]) == ("review", None)
+    assert "model_unavailable" in row["reasons"]
+
+
+async def test_nothing_is_acknowledged_once_the_broker_took_the_deliveries_back(line: SimpleNamespace) -> None:
+    ended = asyncio.Event()
+    ended.set()
+    batch, message = a_batch(a_transaction(1))
+
+    with pytest.raises(DependencyAway):
+        await line.line.process(batch, ended=ended)
+
+    assert not message.is_acknowledged
+    assert line.state.position == 1

@@ -70,23 +70,30 @@ def test_work_that_was_done_is_no_crash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no such file", b"\0" * 10_000])
-def test_a_file_of_another_form_is_begun_anew(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "suspects-0.bin").write_bytes(content)
+def test_files_of_another_form_are_begun_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "crashes-0.bin").write_bytes(content)
+    (tmp_path / "working-0-other.bin").write_bytes(content)
     notes = SuspectNotes.open(tmp_path, 0)
+    notes.settle_accounts()
     assert not notes.is_convicted(KEY)
     notes.close()
 
 
-def test_the_file_stays_small_and_remembers_the_worst(tmp_path: Path) -> None:
+def test_a_process_that_leaves_in_order_leaves_no_note(tmp_path: Path) -> None:
+    SuspectNotes.open(tmp_path, 0).close()
+    assert [path.name for path in tmp_path.iterdir()] == ["crashes-0.bin"]
+
+
+def test_the_files_stay_small_and_remembers_the_worst(tmp_path: Path) -> None:
     for _ in range(2):
         crash_over(tmp_path, "k")
         notes = SuspectNotes.open(tmp_path, 0)
         notes.settle_accounts()
         notes.close()
-    size = (tmp_path / "suspects-0.bin").stat().st_size
+    size = (tmp_path / "crashes-0.bin").stat().st_size
     crash_over(tmp_path, "o")
     notes = SuspectNotes.open(tmp_path, 0)
     notes.settle_accounts()
     assert notes.is_convicted(KEY)
-    assert (tmp_path / "suspects-0.bin").stat().st_size == size < 8192
+    assert (tmp_path / "crashes-0.bin").stat().st_size == size < 8192
     notes.close()

@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import AMQPException
+from aio_pika.exceptions import AMQPException, PublishError
 from yarl import URL
 
-from fraudline.errors import DependencyAway
+from fraudline.errors import DependencyAway, Unroutable
 
 BROKER = "RabbitMQ"
 CONNECT_SECONDS = 5.0
+SET_UP_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10
 
@@ -39,6 +40,33 @@ async def connect(url: str, *, name: str) -> AbstractConnection:
             return await aio_pika.connect(address, client_properties={"connection_name": name})
     except LOST as error:
         raise DependencyAway(BROKER, f"{type(error).__name__} while connecting") from error
+
+
+@asynccontextmanager
+async def broker_call(seconds: float, *, to: str) -> AsyncIterator[None]:
+    """Bound what is asked of the broker in a block, and translate every way in which it can fail.
+
+    Args:
+        seconds: The deadline, outside the library: its own does not cover every wait.
+        to: What is asked, for the reason that is told.
+
+    Raises:
+        Unroutable: The broker returned a message.
+        DependencyAway: It did not answer in time, refused, or the connection was lost.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except PublishError as error:
+        raise Unroutable(BROKER, f"no queue is bound for what was sent: {to}") from error
+    except LOST as error:
+        raise DependencyAway(BROKER, f"{type(error).__name__}: {to}") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # Nobody cancelled us: the library cancels what waits for an answer on a connection that it gives up.
+        raise DependencyAway(BROKER, f"the connection was given up: {to}") from error
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import contextlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fraudline.amqp.connection import CLOSE_SECONDS, LOST, closed_event
+from fraudline.amqp.connection import CLOSE_SECONDS, LOST, SET_UP_SECONDS, broker_call, closed_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,14 +53,14 @@ async def consuming(connection: "AbstractConnection", queue_name: str, *, prefet
     The channel is closed at the end, never the consumer cancelled: what was not acknowledged then returns to the head
     of the queue in its order.
     """
-    channel = await connection.channel(publisher_confirms=False)
-    ended = closed_event(connection, channel)
-    await channel.set_qos(prefetch_count=prefetch)
-    queue: AbstractQueue = await channel.get_queue(queue_name, ensure=True)
-    inbox = Inbox(ended)
-
-    (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: ended.set())
-    await queue.consume(inbox.deliver)
+    async with broker_call(SET_UP_SECONDS, to=f"consume {queue_name}"):
+        channel = await connection.channel(publisher_confirms=False)
+        ended = closed_event(connection, channel)
+        await channel.set_qos(prefetch_count=prefetch)
+        queue: AbstractQueue = await channel.get_queue(queue_name, ensure=True)
+        inbox = Inbox(ended)
+        (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: ended.set())
+        await queue.consume(inbox.deliver)
     try:
         yield inbox
     finally:

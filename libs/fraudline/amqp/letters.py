@@ -29,7 +29,7 @@ MASKED_HEADER: Final = "fraudline-masked"
 DEATHS_HEADER: Final = "x-death"
 
 _ESCAPED_DIGIT_OR_SEPARATOR = re.compile(r"\\u00(3[0-9]|20|2[dDeE])")
-_LAST_NUMBER = re.compile(r"\d[\d .\-]*\Z")
+_OF_A_NUMBER = "0123456789 .-"
 
 
 class DeadReason(StrEnum):
@@ -43,6 +43,7 @@ class DeadReason(StrEnum):
     LABEL_CONFLICT = "label_conflict"
     SCORING_FAILED = "scoring_failed"
     TOOK_THE_PROCESS_DOWN = "took_the_process_down"
+    NOT_STORABLE = "not_storable"
     DELIVERY_LIMIT = "delivery_limit"
     EXPIRED = "expired"
     REJECTED = "rejected"
@@ -176,7 +177,8 @@ def _without_card_numbers(body: bytes, *, is_cut: bool) -> bytes:
     masked = readable
     if is_cut:
         # The cut may have gone through a number, whose rest would pass no check.
-        masked = _LAST_NUMBER.sub(lambda number: "*" * len(number[0]), masked)
+        whole = readable.rstrip(_OF_A_NUMBER)
+        masked = whole + "*" * (len(readable) - len(whole))
     masked = mask_card_numbers(masked)
     return body if masked == readable else masked.encode(encoding)
 

@@ -1,16 +1,14 @@
 """Sending dead letters to the log that they were taken from, once more."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 from aio_pika import DeliveryMode, Message
-from aio_pika.exceptions import PublishError
 
-from fraudline.amqp.connection import BROKER, LOST, connected
+from fraudline.amqp.connection import broker_call, connected
 from fraudline.amqp.topology import TRANSACTIONS, events_queue
-from fraudline.errors import DependencyAway, FraudlineError, Unroutable
+from fraudline.errors import FraudlineError
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractExchange
@@ -34,12 +32,9 @@ class LetterSender:
             DependencyAway: The broker does not answer.
         """
         async with connected(url, name="fraudline dead") as connection:
-            try:
-                async with asyncio.timeout(PUBLISH_SECONDS):
-                    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                    transactions = await channel.get_exchange(TRANSACTIONS)
-            except LOST as error:
-                raise DependencyAway(BROKER, f"{type(error).__name__} while asking for {TRANSACTIONS}") from error
+            async with broker_call(PUBLISH_SECONDS, to=f"ask for {TRANSACTIONS}"):
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                transactions = await channel.get_exchange(TRANSACTIONS)
             yield cls(transactions)
 
     async def send(self, queue: str, body: bytes) -> None:
@@ -53,10 +48,5 @@ class LetterSender:
         if not partition.isdigit() or events_queue(int(partition)) != queue:
             raise FraudlineError(f"{queue} is no queue that events can be sent to.")
         message = Message(body, content_type="application/x-ndjson", delivery_mode=DeliveryMode.PERSISTENT)
-        try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._transactions.publish(message, routing_key=partition, mandatory=True)
-        except PublishError as error:
-            raise Unroutable(BROKER, f"no queue is bound to {TRANSACTIONS} for {queue}") from error
-        except LOST as error:
-            raise DependencyAway(BROKER, "the letter was not confirmed") from error
+        async with broker_call(PUBLISH_SECONDS, to=f"send a letter to {queue}"):
+            await self._transactions.publish(message, routing_key=partition, mandatory=True)

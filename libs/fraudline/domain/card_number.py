@@ -6,7 +6,9 @@ PCI DSS 3.5.1 counts logs, dead letters and error texts as storage, so nothing h
 import re
 from collections.abc import Iterator
 
-_RUN = re.compile(r"\d(?:[ .\-]?\d){12,}")
+# Between the groups: blanks of any kind, dots, dashes of any kind, underscores; no commas or slashes, which part
+# numbers and dates that are no groups of one.
+_RUN = re.compile(r"\d(?:[\s._\-\u2010-\u2015\u2212]{0,3}\d){12,}")
 _SHORTEST, _LONGEST = 13, 19
 # A digit's share in Luhn's sum where it is doubled; above 9 its digits are added (ISO/IEC 7812-1, annex B).
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -21,8 +23,8 @@ def passes_luhn(digits: str) -> bool:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Give where card numbers stand in `text`, as (start, end) offsets.
 
-    A number may be bare or written in groups with a space, dot or dash between them; other digits may stand in the
-    groups beside it, so every sequence of whole groups is tried.
+    A number may be bare or written in groups with up to three blanks, dots or dashes between them; other digits may
+    stand in the groups beside it, so every sequence of whole groups is tried.
     """
     for run in _RUN.finditer(text):
         yield from _spans_of_run(run.group(), run.start())

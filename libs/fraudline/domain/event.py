@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from fraudline.domain.label import Label
-from fraudline.domain.transaction import Moment, Transaction, rfc3339
+from fraudline.domain.transaction import Identifier, Moment, Transaction, rfc3339
 
 MAX_EVENTS = 512
 MAX_BYTES = 1 << 20
@@ -23,10 +23,10 @@ class _Envelope(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     specversion: Literal["1.0"]
-    source: str
-    id: str
+    source: Identifier
+    id: Identifier
     time: Moment
-    postedby: Annotated[str, Field(min_length=1, max_length=64)]
+    postedby: Identifier
 
 
 class TransactionAccepted(_Envelope):

@@ -1,23 +1,19 @@
 """Amounts: exact as sent, at most the currency's own decimals (ISO 4217), and their value in the base currency."""
 
 from decimal import Decimal
-from functools import lru_cache
+from typing import Final
 
 from iso4217 import Currency
 
-MAX_DIGITS = 15
+MAX_DIGITS: Final = 15
+
+# Codes that stand for no money (precious metals, test codes) have no minor unit.
+_DECIMALS: Final = {currency.code: currency.exponent for currency in Currency if currency.exponent is not None}
 
 
-@lru_cache(maxsize=512)
 def decimals_of(currency: str) -> int | None:
-    """Return how many decimals an amount in `currency` (ISO 4217 code) may have; None where there is no such currency.
-
-    Codes that stand for no money (precious metals, test codes) have no minor unit and count as unknown.
-    """
-    try:
-        return Currency(currency).exponent
-    except ValueError:
-        return None
+    """Return how many decimals an amount in `currency` (ISO 4217 code) may have; None where there is no such money."""
+    return _DECIMALS.get(currency)
 
 
 def has_too_many_decimals(amount: Decimal, decimals: int) -> bool:

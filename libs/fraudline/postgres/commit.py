@@ -15,11 +15,20 @@ if TYPE_CHECKING:
     from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection
 
+_GATE = "verdicts_pkey"
 _COMMIT = "select fraudline.commit_batch($1, $2, $3, $4, $5, $6)"
 
 
 class SeenMeanwhile(Exception):  # noqa: N818 - a state of the world, told as one
     """A transaction of the batch got its verdict since it was looked up, in another partition: look again."""
+
+
+class NotStorable(Exception):  # noqa: N818 - a state of the world, told as one
+    """The database refuses a value of the batch, and will refuse it every time; `sqlstate` says why."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(f"the database refuses a value (SQLSTATE {sqlstate})")
+        self.sqlstate = sqlstate
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,7 @@ async def commit_batch(
 
     Raises:
         SeenMeanwhile: One of the transactions has a verdict already; nothing was written.
+        NotStorable: A value cannot be stored; nothing was written.
     """
     try:
         committed: bool = await connection.fetchval(
@@ -127,5 +137,9 @@ async def commit_batch(
             ],
         )
     except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != _GATE:
+            raise
         raise SeenMeanwhile from error
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        raise NotStorable(error.sqlstate or "unknown") from error
     return committed

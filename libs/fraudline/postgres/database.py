@@ -31,6 +31,11 @@ _SERVER_SETTINGS = {
 _AWAY_CLASSES = ("08", "53", "57P", "58")
 _AWAY_CODES = frozenset({"25006", "40001", "40P01", "55P03", "57014"})
 _READ_ONLY = "25006"
+_UNUSABLE = (
+    asyncpg.ClientConfigurationError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
 _NOT_MIGRATED = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
@@ -46,7 +51,9 @@ def is_away(error: BaseException) -> bool:
         code = error.sqlstate or ""
         return code in _AWAY_CODES or code.startswith(_AWAY_CLASSES)
     # InternalClientError: what the driver raises when the server vanished in the middle of its protocol.
-    return isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError)
+    return not isinstance(error, asyncpg.ClientConfigurationError) and isinstance(
+        error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError
+    )
 
 
 async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -64,8 +71,18 @@ class Database:
         """Prepare a pool; no connection is opened yet, so the server may still be away.
 
         `name` is what the server shows as application_name.
+
+        Raises:
+            ConfigurationError: The URL cannot be read.
         """
-        pool = asyncpg.create_pool(
+        try:
+            return cls(await cls._pool_of(url, name, pool_size))
+        except ValueError as error:
+            raise ConfigurationError("FRAUDLINE_DATABASE_URL", "is no URL that can be read") from error
+
+    @staticmethod
+    async def _pool_of(url: str, name: str, pool_size: int) -> "asyncpg.Pool[asyncpg.Record]":
+        return await asyncpg.create_pool(
             url,
             min_size=0,
             max_size=pool_size,
@@ -75,8 +92,6 @@ class Database:
             target_session_attrs=SessionAttribute.read_write,
             server_settings=_SERVER_SETTINGS | {"application_name": name},
         )
-        await pool
-        return cls(pool)
 
     @asynccontextmanager
     async def acquire(self, seconds: float = 2.0) -> "AsyncIterator[Connection]":
@@ -84,7 +99,7 @@ class Database:
 
         Raises:
             DependencyAway: No connection could be had, or the server went away in the block.
-            ConfigurationError: The schema is not there, or older than this release.
+            ConfigurationError: The URL, its user or its database cannot be used, or the schema is an older release's.
         """
         try:
             async with self._pool.acquire(timeout=seconds + CONNECT_SECONDS) as connection:
@@ -94,6 +109,10 @@ class Database:
                     # A server that is frozen would be asked politely to cancel, and waited for. Cut it off instead.
                     connection.terminate()
                     raise
+        except _UNUSABLE as error:
+            raise ConfigurationError(
+                "FRAUDLINE_DATABASE_URL", f"no session can be opened with it ({type(error).__name__})"
+            ) from error
         except _NOT_MIGRATED as error:
             raise ConfigurationError(
                 "FRAUDLINE_DATABASE_URL", "the schema is not there or older than this release; run fraudline migrate"

@@ -75,6 +75,11 @@ async def migrate(url: str) -> list[str]:
         await connection.execute(_PREPARE)
         applied = {row["number"]: row["checksum"] for row in await connection.fetch(_APPLIED)}
         return [step.name for step in migrations() if await _apply(connection, step, applied.get(step.number))]
+    except asyncpg.PostgresError as error:
+        if not is_away(error):
+            raise
+        # Another one migrates for longer than we wait, or the server went away.
+        raise DependencyAway(DATABASE, type(error).__name__) from error
     finally:
         await connection.close()
 

@@ -4,7 +4,6 @@ The proof that no event counted twice, out of order or not at all.
 """
 
 import asyncio
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,17 +30,18 @@ class Difference:
 
     partition: int
     position: int
-    stored: float | None
+    stored: float
     computed: float
 
 
 @dataclass(slots=True)
 class AuditResult:
-    """What was repeated: all positions, the scores compared, those of another model, and what differed."""
+    """What was repeated: all positions, scores compared and not compared (another model, none), what differed."""
 
     positions: int = 0
     checked: int = 0
     of_other_models: int = 0
+    without_score: int = 0
     differing: int = 0
     differences: list[Difference] = field(default_factory=list)
 
@@ -50,9 +50,13 @@ class AuditResult:
         if row["model"] != model:
             self.of_other_models += 1
             return
-        self.checked += 1
         stored = row["score"]
-        if stored == computed or (stored is None and not math.isfinite(computed)):
+        if stored is None:
+            # The model failed then, and a person decided.
+            self.without_score += 1
+            return
+        self.checked += 1
+        if stored == computed:
             return
         self.differing += 1
         if len(self.differences) < MAX_DIFFERENCES:

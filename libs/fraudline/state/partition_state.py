@@ -3,14 +3,16 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fraudline.errors import FraudlineError
 from fraudline.kernel.kernel import Kernel
 from fraudline.postgres.log import read_end, read_log
+from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.state.event_columns import events_of_log
 
 if TYPE_CHECKING:
     import asyncpg
-    import numpy as np
     from numpy.typing import NDArray
 
     from fraudline.kernel.events import Events
@@ -37,11 +39,15 @@ class PartitionState:
         """Feed events to the kernel and judge the transactions among them.
 
         Returns:
-            The features, one row a transaction, and the calibrated probabilities, one a transaction. What was fed can
-            be taken back until `settle`.
+            The features, one row a transaction, and the calibrated probabilities, one a transaction; NaN where the
+            model fails, which sends them to a person. What was fed can be taken back until `settle`.
         """
         features = self.kernel.apply(events)
-        return features, self.bundle.predict(features)
+        try:
+            return features, self.bundle.predict(features)
+        except Exception as error:  # noqa: BLE001 - whatever the model dies of, the payments are decided
+            get_logger().error(LogEvent.MODEL_FAILED, **describe(error))
+            return features, np.full(len(features), np.nan)
 
     def settle(self, position: int) -> None:
         """Note that everything fed so far is committed, up to `position`."""

@@ -5,12 +5,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from aio_pika import DeliveryMode, Message
-from aio_pika.exceptions import PublishError
 
-from fraudline.amqp.connection import BROKER, LOST
+from fraudline.amqp.connection import SET_UP_SECONDS, broker_call
 from fraudline.amqp.topology import DEAD, VERDICTS
 from fraudline.domain.event import MAX_BYTES, MAX_EVENTS
-from fraudline.errors import DependencyAway, Unroutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +18,9 @@ if TYPE_CHECKING:
     from fraudline.amqp.letters import Letter
     from fraudline.domain.verdict import Verdict
 
-PUBLISH_SECONDS = 5.0
+# In an alarm the broker confirms nothing and keeps the connection: the confirms come when the alarm is over. To begin a
+# new session instead would count against every message that is held, until the broker gives them up.
+CONFIRM_SECONDS = 600.0
 
 
 class Announcer:
@@ -32,12 +32,17 @@ class Announcer:
 
     @classmethod
     async def on(cls, connection: "AbstractConnection") -> "Announcer":
-        """Open a confirming channel on a connection."""
-        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        return cls(await channel.get_exchange(VERDICTS), await channel.get_exchange(DEAD))
+        """Open a confirming channel on a connection.
+
+        Raises:
+            DependencyAway: The broker did not answer.
+        """
+        async with broker_call(SET_UP_SECONDS, to="open the channel for verdicts"):
+            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            return cls(await channel.get_exchange(VERDICTS), await channel.get_exchange(DEAD))
 
     async def announce(self, verdicts: "Iterable[Verdict]", letters: "Iterable[Letter]") -> None:
-        """Publish verdict events and letters and wait for the confirms, five seconds at most.
+        """Publish verdict events and letters, and wait for every confirm, ten minutes at most.
 
         A verdict that nobody subscribed to is dropped by the broker: it is in the database. A letter must arrive.
 
@@ -47,24 +52,24 @@ class Announcer:
         by_decision: dict[str, list[Verdict]] = defaultdict(list)
         for verdict in verdicts:
             by_decision[verdict.decision.value].append(verdict)
-        try:
-            async with asyncio.timeout(PUBLISH_SECONDS), asyncio.TaskGroup() as group:
-                for decision, told in by_decision.items():
-                    for body in _bodies(told):
-                        group.create_task(self._publish_verdicts(decision, body))
-                for letter in letters:
-                    group.create_task(self._bury(letter))
-        except* PublishError as errors:
-            raise Unroutable(BROKER, "the dead queue is not bound: a letter came back") from errors
-        except* LOST as errors:
-            raise DependencyAway(BROKER, "not every verdict was confirmed") from errors
+        told = [
+            self._publish(f"verdict.{decision}", body)
+            for decision, some in by_decision.items()
+            for body in _bodies(some)
+        ]
+        # All are waited for, so that none is left behind when one fails; then the first failure counts.
+        for outcome in await asyncio.gather(*told, *(self._bury(letter) for letter in letters), return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
-    async def _publish_verdicts(self, decision: str, body: bytes) -> None:
+    async def _publish(self, routing_key: str, body: bytes) -> None:
         message = Message(body, content_type="application/x-ndjson", delivery_mode=DeliveryMode.PERSISTENT)
-        await self._verdicts.publish(message, routing_key=f"verdict.{decision}", mandatory=False)
+        async with broker_call(CONFIRM_SECONDS, to="confirm verdicts"):
+            await self._verdicts.publish(message, routing_key=routing_key, mandatory=False)
 
     async def _bury(self, letter: "Letter") -> None:
-        await self._dead.publish(letter.message(), routing_key=letter.queue, mandatory=True)
+        async with broker_call(CONFIRM_SECONDS, to="confirm a dead letter"):
+            await self._dead.publish(letter.message(), routing_key=letter.queue, mandatory=True)
 
 
 def _bodies(verdicts: "list[Verdict]") -> "Iterator[bytes]":

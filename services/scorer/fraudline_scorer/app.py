@@ -14,7 +14,6 @@ from fraudline.service.readiness import Readiness
 from fraudline.service.run import supervise
 from fraudline.state.partition_state import PartitionState
 from fraudline_scorer.graveyard import Graveyard, dead_letters_counter
-from fraudline_scorer.holes import Holes
 from fraudline_scorer.metrics import ScorerMetrics
 from fraudline_scorer.months import keep_months
 from fraudline_scorer.session import Sessions
@@ -49,7 +48,6 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
         database=database,
         state=PartitionState(PARTITION, bundle),
         notes=notes,
-        holes=Holes(),
         standing=standing,
         metrics=metrics,
         owner=f"{socket.gethostname()}/{uuid4()}",

@@ -46,6 +46,11 @@ class Delivery:
     letters: list[Letter] = field(default_factory=list)
 
     @property
+    def size(self) -> int:
+        """How many events and letters it is."""
+        return len(self.received) + len(self.letters)
+
+    @property
     def is_suspect(self) -> bool:
         """Whether the broker has delivered it again and again."""
         count = self.message.headers.get("x-delivery-count", 0)

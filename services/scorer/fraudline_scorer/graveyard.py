@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 from prometheus_client import CollectorRegistry, Counter
 
-from fraudline.amqp.connection import LOST, connected
+from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call, connected
 from fraudline.amqp.consumer import consuming
 from fraudline.amqp.letters import Letter
 from fraudline.amqp.topology import dead_queue, declare_partition, events_queue
@@ -85,9 +85,10 @@ class Graveyard:
     async def _serve(self, stop: asyncio.Event, pauses: "_Pauses") -> None:
         """Consume until the session ends; the queue is declared first, so that there is one to consume."""
         async with connected(self._amqp_url, name=f"fraudline graveyard {self._partition}") as connection:
-            channel = await connection.channel()
-            await declare_partition(channel, self._partition)
-            await channel.close()
+            async with broker_call(SET_UP_SECONDS, to="declare the dead queue"):
+                channel = await connection.channel()
+                await declare_partition(channel, self._partition)
+                await channel.close()
             async with consuming(connection, dead_queue(self._queue), prefetch=PREFETCH) as inbox:
                 pauses.reset()
                 while not stop.is_set() and not inbox.ended.is_set():
@@ -117,7 +118,7 @@ class Graveyard:
             async with asyncio.timeout(STORE_SECONDS), self._database.acquire() as connection:
                 await store_letters(connection, letters)
         except (DependencyAway, asyncpg.PostgresError, TimeoutError) as error:
-            # A table that is not there yet, or a right that is missing, is mended by people: wait for them too.
+            # A right that is missing is mended by people: wait for them too.
             get_logger().warning(LogEvent.GRAVEYARD_WAITING, error_type=type(error).__name__)
             return False
         return True
@@ -131,11 +132,6 @@ class Graveyard:
                     await now(connection)
                 return
             await pauses.rest()
-
-
-async def bury(amqp_url: str, database: "Database", partition: int, *, stop: asyncio.Event, buried: Counter) -> None:
-    """Keep the letters of a partition's dead queue in the table until `stop` is set."""
-    await Graveyard(amqp_url, database, partition, buried=buried).run(stop)
 
 
 class _Pauses:

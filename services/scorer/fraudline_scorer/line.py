@@ -19,17 +19,23 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fraudline.amqp.connection import BROKER, broker_call
 from fraudline.amqp.letters import DeadReason
 from fraudline.amqp.topology import events_queue
-from fraudline.errors import Fenced
-from fraudline.postgres.commit import SeenMeanwhile, commit_batch
+from fraudline.errors import DependencyAway, Fenced
+from fraudline.postgres.commit import NotStorable, SeenMeanwhile, commit_batch
+from fraudline.postgres.database import DATABASE
 from fraudline.postgres.log import read_end, take_over
 from fraudline.postgres.lookup import label_histories_of, places_of, verdicts_of
 from fraudline.service.log import LogEvent, get_logger
+from fraudline.service.run import until_stopped
 from fraudline_scorer.plan import Known, Planner
 from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_one
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection, Database
     from fraudline.state.partition_state import PartitionState
     from fraudline_scorer.announcer import Announcer
@@ -38,6 +44,11 @@ if TYPE_CHECKING:
     from fraudline_scorer.patience import Patience
     from fraudline_scorer.plan import Plan
     from fraudline_scorer.suspects import SuspectNotes
+
+# Every try sets one event aside or looks again; a batch of 512 events needs no more.
+MAX_TRIES = 1_024
+LATE_SECONDS = 5.0
+ACKNOWLEDGE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,14 @@ class Batch:
         return any(delivery.is_suspect for delivery in self.deliveries)
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What was committed together, with the verdicts that are to be announced: new ones and those found again."""
+
+    plan: "Plan"
+    verdicts: "list[Verdict]"
+
+
 class Line:
     """Owns one partition under one epoch, from `take_over` until it is fenced or its session ends."""
 
@@ -69,6 +88,7 @@ class Line:
         notes: "SuspectNotes",
         metrics: "ScorerMetrics",
         patience: "Patience",
+        note_broker: "Callable[[str | None], None]",
     ) -> None:
         self._state = state
         self._database = database
@@ -76,6 +96,7 @@ class Line:
         self._notes = notes
         self._metrics = metrics
         self._patience = patience
+        self._note_broker = note_broker
         self._queue = events_queue(state.partition)
         self._epoch = 0
         self._log = get_logger()
@@ -110,34 +131,51 @@ class Line:
 
         await self._patience(ask)
 
-    async def process(self, batch: Batch) -> None:
-        """Take one batch from decoded to acknowledged.
+    async def process(self, batch: Batch, *, ended: asyncio.Event) -> None:
+        """Take one batch from decoded to acknowledged; `ended` says that its messages were taken back by the broker.
 
         Raises:
             Fenced: Another process owns the partition; nothing of the batch was written by us.
             DependencyAway: A server was away for longer than is worth waiting for; the messages come again.
         """
-        try:
-            plan, (scored, applied) = await self._commit(batch)
-        except BaseException:
-            self._state.take_back()
-            raise
-        self._state.settle(self._state.position + len(scored) + len(applied))
-        self._metrics.note_committed(scored, applied, plan)
-
+        committed = await self._commit(batch.received, is_slow=batch.is_suspect)
         with self._metrics.stage("announced"):
-            await self._announcer.announce(
-                [*(entry.verdict for entry in scored), *plan.seen_before],
-                [*(letter for delivery in batch.deliveries for letter in delivery.letters), *plan.letters],
-            )
+            await self._announce(batch, committed, ended)
         # Acknowledge last: until here the unacknowledged input is our only promise that all of this is done again.
-        await batch.deliveries[-1].message.ack(multiple=True)
+        async with broker_call(ACKNOWLEDGE_SECONDS, to="take an acknowledgement"):
+            await batch.deliveries[-1].message.ack(multiple=True)
 
-    async def _commit(self, batch: Batch) -> "tuple[Plan, Computed]":
-        received = batch.received
-        is_slow = batch.is_suspect
-        refused = self._convicted(received) if is_slow else {}
-        while True:
+    async def _announce(self, batch: Batch, committed: "list[Committed]", ended: asyncio.Event) -> None:
+        verdicts = [verdict for part in committed for verdict in part.verdicts]
+        letters = [letter for delivery in batch.deliveries for letter in delivery.letters]
+        letters += [letter for part in committed for letter in part.plan.letters]
+        late = asyncio.get_running_loop().call_later(
+            LATE_SECONDS, self._note_broker, "it has not confirmed what was announced"
+        )
+        try:
+            await until_stopped(self._announcer.announce(verdicts, letters), ended)
+        finally:
+            late.cancel()
+        if ended.is_set():
+            raise DependencyAway(BROKER, "it took the deliveries back")
+        self._note_broker(None)
+
+    async def _commit(self, received: "list[Received]", *, is_slow: bool) -> "list[Committed]":
+        """Commit events together, or, where the database refuses a value among them, one by one."""
+        try:
+            return [await self._commit_together(received, is_slow=is_slow)]
+        except NotStorable as error:
+            self._log.error(LogEvent.NOT_STORABLE, sqlstate=error.sqlstate, events=len(received))
+            if len(received) > 1:
+                return [part for event in received for part in await self._commit([event], is_slow=is_slow)]
+            refused = {received[0].key: DeadReason.NOT_STORABLE}
+            return [await self._commit_together(received, is_slow=is_slow, refused=refused)]
+
+    async def _commit_together(
+        self, received: "list[Received]", *, is_slow: bool, refused: dict[bytes, DeadReason] | None = None
+    ) -> "Committed":
+        refused = (refused or {}) | (self._convicted(received) if is_slow else {})
+        for _ in range(MAX_TRIES):
             with self._metrics.stage("unseen"):
                 known = await self._look_up(received)
                 plan = Planner(known, self._state.bundle, queue=self._queue).plan(received, refused=refused)
@@ -156,8 +194,15 @@ class Line:
                 if is_slow and poison.key is not None:
                     refused[poison.key] = DeadReason.SCORING_FAILED
                 is_slow = True
+            except BaseException:
+                self._state.take_back()
+                raise
             else:
-                return plan, computed
+                scored, applied = computed
+                self._state.settle(self._state.position + len(scored) + len(applied))
+                self._metrics.note_committed(scored, applied, plan)
+                return Committed(plan, [*(entry.verdict for entry in scored), *plan.seen_before])
+        raise DependencyAway(DATABASE, "what it says of the batch changes with every look")
 
     def _convicted(self, received: "list[Received]") -> dict[bytes, DeadReason]:
         keys = (event.key for event in received)

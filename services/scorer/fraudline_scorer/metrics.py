@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from fraudline.amqp.letters import DeadReason
+
 if TYPE_CHECKING:
     from fraudline.postgres.commit import AppliedLabel, ScoredTransaction
     from fraudline.state.partition_state import PartitionState
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from fraudline_scorer.plan import Plan
     from fraudline_scorer.standing import Standing
 
+_CONFLICTS = {DeadReason.TRANSACTION_ID_CONFLICT, DeadReason.LABEL_CONFLICT}
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _SCORE = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -99,7 +102,7 @@ class ScorerMetrics:
         committed_at = datetime.now(UTC)
         self._batch_events.observe(len(scored) + len(applied))
         self._duplicates.inc(plan.duplicates)
-        self._conflicts.inc(len(plan.letters))
+        self._conflicts.inc(sum(letter.reason in _CONFLICTS for letter in plan.letters))
         for weight, count in Tally(entry.effect.weight for entry in applied).items():
             self._labels.labels(str(weight)).inc(count)
         if not scored:

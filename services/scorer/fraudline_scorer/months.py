@@ -3,6 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from fraudline.errors import DependencyAway
 from fraudline.service.log import LogEvent, describe, get_logger
 
@@ -25,7 +27,8 @@ async def keep_months(database: "Database", stop: asyncio.Event) -> None:
         try:
             async with database.acquire() as connection:
                 await connection.execute(_ENSURE)
-        except DependencyAway as error:
+        except (DependencyAway, asyncpg.PostgresError) as error:
+            # Not worth a death: without the right to create tables all rows go to the default partition.
             get_logger().warning(LogEvent.MONTHS_NOT_ENSURED, **describe(error))
             pause = RETRY_SECONDS
         try:

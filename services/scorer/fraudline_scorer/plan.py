@@ -133,6 +133,7 @@ class Planner:
                 received,
                 DeadReason.LABEL_CONFLICT,
                 "the same source said something else of the transaction at the same moment",
+                key=f"{label.transaction_id}\0{label.source}\0{label.reported_at}\0{label.label}".encode(),
             )
             return
         if history.take(label):

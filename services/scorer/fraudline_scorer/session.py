@@ -6,23 +6,25 @@ another process this one follows the committed log. Its first delivery makes it 
 
 import asyncio
 import random
+import time
 from typing import TYPE_CHECKING
 
-from fraudline.amqp.connection import LOST, connected
+from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call, connected
 from fraudline.amqp.consumer import Inbox, consuming
 from fraudline.amqp.topology import declare_partition, events_queue
 from fraudline.domain.event import MAX_EVENTS
 from fraudline.errors import DependencyAway, Fenced
+from fraudline.postgres.log import probe_write
 from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline_scorer.announcer import Announcer
 from fraudline_scorer.deliveries import Delivery, decode_delivery, producer_number
+from fraudline_scorer.holes import Holes
 from fraudline_scorer.line import Batch, Line
 from fraudline_scorer.patience import Patience
 
 if TYPE_CHECKING:
     from fraudline.postgres.database import Database
     from fraudline.state.partition_state import PartitionState
-    from fraudline_scorer.holes import Holes
     from fraudline_scorer.metrics import ScorerMetrics
     from fraudline_scorer.standing import Standing
     from fraudline_scorer.suspects import SuspectNotes
@@ -33,6 +35,8 @@ FOLLOW_SECONDS = 0.25
 IDLE_CHECK_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+# A session that held so long was well: the next loss begins with short pauses again.
+STABLE_SECONDS = 60.0
 
 
 class Sessions:
@@ -45,7 +49,6 @@ class Sessions:
         database: "Database",
         state: "PartitionState",
         notes: "SuspectNotes",
-        holes: "Holes",
         standing: "Standing",
         metrics: "ScorerMetrics",
         owner: str,
@@ -54,7 +57,6 @@ class Sessions:
         self._database = database
         self._state = state
         self._notes = notes
-        self._holes = holes
         self._standing = standing
         self._metrics = metrics
         self._owner = owner
@@ -65,14 +67,15 @@ class Sessions:
         """Hold one session after the other until `stop`."""
         pause = FIRST_PAUSE_SECONDS
         while not stop.is_set():
+            began_at = time.monotonic()
             try:
                 await self._session(stop)
-                pause = FIRST_PAUSE_SECONDS
             except Fenced as error:
                 self._log.warning(LogEvent.PARTITION_LOST, **describe(error))
             except (DependencyAway, *LOST) as error:
                 self._log.warning(LogEvent.SESSION_LOST, **describe(error))
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                lasted = time.monotonic() - began_at
+                pause = FIRST_PAUSE_SECONDS if lasted > STABLE_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
             finally:
                 self._standing.is_owner = False
                 self._standing.broker = "not connected"
@@ -82,11 +85,15 @@ class Sessions:
 
     async def _session(self, stop: asyncio.Event) -> None:
         await self._follow()
+        await self._probe()
         async with (
             connected(self._amqp_url, name="fraudline scorer: events") as events,
             connected(self._amqp_url, name="fraudline scorer: verdicts") as verdicts,
         ):
-            async with events.channel(publisher_confirms=False) as channel:
+            async with (
+                broker_call(SET_UP_SECONDS, to="declare the partition's queues"),
+                events.channel(publisher_confirms=False) as channel,
+            ):
                 await declare_partition(channel, self._state.partition)
             announcer = await Announcer.on(verdicts)
             patience = Patience(stop, self._standing.note_database)
@@ -97,11 +104,15 @@ class Sessions:
                 notes=self._notes,
                 metrics=self._metrics,
                 patience=patience,
+                note_broker=self._note_broker,
             )
             async with consuming(events, self._queue, prefetch=PREFETCH_MESSAGES) as inbox:
                 self._standing.broker = None
                 if await self._stand_by(inbox, stop):
                     await self._own(line, inbox, stop)
+
+    def _note_broker(self, reason: str | None) -> None:
+        self._standing.broker = reason
 
     async def _follow(self) -> None:
         try:
@@ -113,6 +124,15 @@ class Sessions:
         self._standing.note_end_of_log()
         self._metrics.position.set(self._state.position)
 
+    async def _probe(self) -> None:
+        """Take no deliveries while the database takes no writes: each one taken in vain counts against its message."""
+        try:
+            async with self._database.acquire() as connection:
+                await probe_write(connection)
+        except DependencyAway as error:
+            self._standing.note_database(error.reason)
+            raise
+
     async def _stand_by(self, inbox: Inbox, stop: asyncio.Event) -> bool:
         """Follow the log until the first delivery; return whether one came."""
         while not (stop.is_set() or inbox.ended.is_set()):
@@ -123,6 +143,8 @@ class Sessions:
 
     async def _own(self, line: Line, inbox: Inbox, stop: asyncio.Event) -> None:
         epoch = await line.take_over(self._owner)
+        # What other owners saw meanwhile is not known here.
+        holes = Holes()
         self._standing.is_owner = True
         self._metrics.note_takeover(epoch)
         self._log.info(LogEvent.PARTITION_TAKEN_OVER, epoch=epoch, position=self._state.position)
@@ -132,8 +154,11 @@ class Sessions:
                 await line.check_ownership()
                 continue
             batch, held = self._gather(inbox, held)
-            await line.process(batch)
-            self._metrics.note_state(self._state, self._holes)
+            for delivery in batch.deliveries:
+                if (numbered := producer_number(delivery.message)) is not None:
+                    holes.take(*numbered)
+            await line.process(batch, ended=inbox.ended)
+            self._metrics.note_state(self._state, holes)
 
     def _gather(self, inbox: Inbox, held: Delivery | None) -> tuple[Batch, Delivery | None]:
         """Take whatever has arrived, at most 512 events; return what did not fit any more."""
@@ -144,11 +169,11 @@ class Sessions:
                 held = self._next(inbox)
             if held is None:
                 break
-            does_not_fit = events + len(held.received) > MAX_EVENTS or held.is_suspect
+            does_not_fit = events + held.size > MAX_EVENTS or held.is_suspect
             if deliveries and does_not_fit:
                 break
             deliveries.append(held)
-            events += len(held.received)
+            events += held.size
             is_alone, held = held.is_suspect, None
             if is_alone:
                 break
@@ -158,8 +183,6 @@ class Sessions:
         message = inbox.take()
         if message is None:
             return None
-        if (numbered := producer_number(message)) is not None:
-            self._holes.take(*numbered)
         return decode_delivery(message, queue=self._queue)
 
 

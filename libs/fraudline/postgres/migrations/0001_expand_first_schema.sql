@@ -141,6 +141,17 @@ create table fraudline.api_keys (
 );
 comment on table fraudline.api_keys is 'SHA-256 of each key with a prefix to tell it by; the key itself is shown once and kept nowhere.';
 
+create table fraudline.write_probes (filler text not null);
+alter table fraudline.write_probes alter column filler set storage plain;
+comment on table fraudline.write_probes is 'Empty but for a moment: whether the server takes a write that needs room.';
+
+create function fraudline.probe_write() returns void
+language sql as $$
+    insert into fraudline.write_probes values (repeat('x', 6000));
+    delete from fraudline.write_probes;
+$$;
+comment on function fraudline.probe_write is 'Fails where a commit would: read-only, or no room left.';
+
 create type fraudline.scored_transaction as (
     transaction_id text,
     fingerprint bytea,
