@@ -2,15 +2,19 @@
 
 import re
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from prometheus_client import CollectorRegistry
 from typer.main import get_command
 
+from fraudline.amqp.letters import DeadReason
 from fraudline.cli.main import app
 from fraudline.domain.partition import PARTITIONS
 from fraudline.postgres.migrations import migrations
+from fraudline.service.log import LogEvent
 from fraudline.service.settings import IngestSettings, ScorerSettings, variable_of
+from fraudline_ingest.api import build_api
 from fraudline_ingest.metrics import IngestMetrics
 from fraudline_scorer.graveyard import dead_letters_counter
 from fraudline_scorer.metrics import ScorerMetrics
@@ -25,7 +29,8 @@ OWN_TABLE = "migrations"
 
 def first_column(document: str, heading: str) -> set[str]:
     section = (ROOT / document).read_text().split(f"\n## {heading}", 1)[1].split("\n## ", 1)[0]
-    return set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE))
+    cells = re.findall(r"^\| (`.*?`) \| ", section, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
 def test_every_setting_is_in_the_readme() -> None:
@@ -57,6 +62,20 @@ def test_every_table_is_in_the_operations_guide() -> None:
     sql = "\n".join(step.sql for step in migrations())
     tables = set(re.findall(r"create table fraudline\.(\w+) \(", sql))
     assert first_column("docs/operations.md", "PostgreSQL") == tables | {OWN_TABLE}
+
+
+def test_every_log_event_is_in_the_operations_guide() -> None:
+    assert first_column("docs/operations.md", "Logs") == {event.value for event in LogEvent}
+
+
+def test_every_reason_for_a_dead_letter_is_in_the_operations_guide() -> None:
+    assert first_column("docs/operations.md", "Dead letters") == {reason.value for reason in DeadReason}
+
+
+def test_every_route_is_in_the_readme() -> None:
+    paths = build_api(MagicMock(), IngestMetrics(CollectorRegistry())).openapi()["paths"]
+    routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert first_column("README.md", "The first transaction") == routes
 
 
 @pytest.mark.parametrize("partition", range(PARTITIONS))
