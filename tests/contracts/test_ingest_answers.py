@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import TYPE_CHECKING
@@ -10,8 +11,8 @@ import asyncpg
 import httpx2
 import pytest
 
-from fraudline.web.api_key import Role, new_key
-from fraudline.web.keys import list_keys, revoke_key
+from fraudline.domain.api_key import Role, new_key
+from fraudline.postgres.api_keys import list_keys, revoke_key
 from servers.eventually import eventually
 from system.ingest_alone import IngestAlone, a_label, a_transaction
 
@@ -83,6 +84,54 @@ async def test_only_live_keys_with_the_right_role_may_post(
     await eventually(lambda: status(keys[Role.INGEST]) == 401, within=5)
     assert [key.name for key in await list_keys(database) if key.revoked_at is None] == ["analyst", "lead", "admin"]
     assert keys[Role.INGEST] not in ingest.log_text()
+
+
+async def test_a_revoked_key_dies_in_time_however_slow_the_look_ups_are(
+    ingest: IngestAlone, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    revoked, other = ingest.new_key("leaver"), ingest.new_key("other")
+    ingest.service.start()
+    await ingest.service.until_ready()
+    url = f"http://127.0.0.1:{ingest.port}"
+    enough = asyncio.Event()
+
+    async def look_up_again_and_again(client: httpx2.AsyncClient) -> None:
+        while not enough.is_set():
+            assert (await client.get("/v1/transactions/t-1")).status_code == 503
+
+    async with database.transaction(), httpx2.AsyncClient(base_url=url, timeout=20) as client:
+        await database.execute("lock table fraudline.verdicts in access exclusive mode")
+        client.headers["Authorization"] = f"Bearer {other}"
+        look_ups = [asyncio.create_task(look_up_again_and_again(client)) for _ in range(50)]
+        await eventually(lambda: ingest.service.metric("fraudline_reads_in_flight") == 50)
+        connection = await asyncpg.connect(ingest.database_url)
+        await revoke_key(connection, "leaver")
+        await connection.close()
+
+        async def status() -> int:
+            headers = {"Authorization": f"Bearer {revoked}"}
+            return (await client.post("/v1/transactions", json=a_transaction(), headers=headers)).status_code
+
+        await eventually(status, until=lambda status: status == 401, within=5)
+        enough.set()
+        await asyncio.gather(*look_ups)
+
+
+async def test_a_role_that_a_later_release_knows_locks_out_its_own_key_alone(
+    ingest: IngestAlone, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    known, unknown = ingest.new_key("shop"), ingest.new_key("auditor")
+    await database.execute("alter table fraudline.api_keys drop constraint api_keys_role_check")
+    await database.execute("update fraudline.api_keys set role = 'auditor' where name = 'auditor'")
+    ingest.service.start()
+    await ingest.service.until_ready()
+
+    with ingest.client(known) as client:
+        assert client.post("/v1/transactions", json=a_transaction()).status_code == 202
+    with ingest.client(unknown) as client:
+        assert client.post("/v1/transactions", json=a_transaction()).status_code == 401
+    assert [key.role for key in await list_keys(database)] == ["ingest", "auditor"]
+    assert [key.name for key in await revoke_key(database, "auditor")] == ["auditor"]
 
 
 async def test_a_scored_transaction_is_told_with_its_verdict_labels_and_conflicts(
@@ -192,6 +241,7 @@ async def test_the_admin_port_shows_what_the_design_promises(ingest: IngestAlone
         "fraudline_broker_connected 1.0",
     }
     assert samples <= set(text.splitlines())
+    assert "_created" not in text
     for name in (
         "fraudline_http_request_duration_seconds_bucket",
         "fraudline_publish_batch_events_bucket",

@@ -203,6 +203,36 @@ def test_what_is_no_json_gets_400(client: httpx2.Client, path: str, body: bytes)
     assert time.monotonic() - began < 5
 
 
+# Each a megabyte at the most, and nothing but work for whoever wants to name all that is wrong with it.
+COSTLY = {
+    "lone surrogates, deep": b"[" * 150 + b",".join([b'"\\ud800"'] * 100_000) + b"]" * 150,
+    "keys twice, deep": b'{"a":' * 60 + b"{" + b",".join([b'"a":1,"a":1'] * 80_000) + b"}" + b"}" * 60,
+    "keys twice, within bounds": b'{"a":{' + b",".join(b'"%d":1,"%d":1' % (n, n) for n in range(4_900)) + b"}}",
+    "unknown fields": json.dumps({str(number): 1 for number in range(80_000)}).encode(),
+    "metadata": json.dumps({"metadata": {str(number): 1 for number in range(80_000)}}).encode(),
+    "empty arrays": b'{"a":1,"a":1,"b":[' + b",".join([b"[]"] * 340_000) + b"]}",
+}
+
+
+@pytest.mark.parametrize("body", COSTLY.values(), ids=COSTLY)
+def test_a_neighbour_is_answered_beside_a_body_that_is_nothing_but_faults(
+    ingest: IngestAlone, client: httpx2.Client, body: bytes
+) -> None:
+    with ingest.client(client.headers["authorization"].removeprefix("Bearer ")) as neighbour:
+        neighbour.get("/docs")
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            costly = [pool.submit(client.post, "/v1/transactions", content=body) for _ in range(4)]
+            began = time.monotonic()
+            while not all(post.done() for post in costly):
+                assert neighbour.post("/v1/transactions", json=a_transaction()).status_code == 202
+            took = time.monotonic() - began
+
+        assert {post.result().status_code for post in costly} <= {400, 422}
+        assert all(len(post.result().content) < 50_000 for post in costly)
+        # To put every fault into words takes longer; to find that there are too many, a tenth of it.
+        assert took < 4
+
+
 @pytest.mark.parametrize("body", [b"[]", b"null", b"5", b'"text"'])
 def test_json_of_another_kind_is_told_so(client: httpx2.Client, body: bytes) -> None:
     assert faults(client.post("/v1/transactions", content=body)) == {"": "is not a JSON object"}
@@ -317,6 +347,7 @@ def head(client: httpx2.Client, *more: str) -> bytes:
         (["Transfer-Encoding: chunked", "Content-Length: 2"], b"2\r\n{}\r\n0\r\n\r\n", [b"400"]),
         (["Transfer-Encoding: chunked"], b"zz\r\n", [b"400"]),
         (["X: " + "y" * 40_000], b"", [b"431"]),
+        (["Transfer-Encoding: chunked", "X: " + "y" * 31_000], b"zz\r\n", [b"400"]),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -329,6 +360,19 @@ def test_a_request_that_lies_about_its_size_is_answered_within_five_seconds(
     assert time.monotonic() - began < 5.5
     assert [piece[:3] for piece in answer.split(b"HTTP/1.1 ")[1:]] == statuses
     assert b"application/problem+json" in answer
+    assert_explained(client, answer)
+
+
+def assert_explained(client: httpx2.Client, answer: bytes) -> None:
+    address, _, anchor = json.loads(answer.rpartition(b"\r\n\r\n")[2])["type"].partition("#")
+    assert f'id="{anchor}"' in client.get(address).text
+
+
+def test_an_address_without_end_gets_414(ingest: IngestAlone, client: httpx2.Client) -> None:
+    answer = exchange(ingest.port, b"GET /" + b"x" * 5_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 414 ")
+    assert_explained(client, answer)
 
 
 def test_connections_that_say_nothing_are_closed(ingest: IngestAlone) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from fraudline.domain.api_key import Role
 from fraudline.models.starter import ensure_starter_model
-from fraudline.web.api_key import Role
-from fraudline.web.keys import create_key
+from fraudline.postgres.api_keys import create_key
 from system.ledger import observe
 from system.services import System
 

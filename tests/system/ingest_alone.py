@@ -10,8 +10,8 @@ import aio_pika
 import asyncpg
 import httpx2
 
-from fraudline.web.api_key import Role
-from fraudline.web.keys import create_key
+from fraudline.domain.api_key import Role
+from fraudline.postgres.api_keys import create_key
 from system.services import Service, free_port
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fraudline.cli.own_keys import COMMANDS, own_keys
+from fraudline.domain.api_key import hash_of
+from fraudline.postgres.api_keys import read_live_keys, revoke_key
 from fraudline.postgres.database import Database
-from fraudline.web.api_key import hash_of
-from fraudline.web.keys import read_live_keys, revoke_key
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fraudline.domain.api_key import Client, Role, hash_of, is_well_formed, new_key, shown_prefix
 from fraudline.errors import DependencyAway
-from fraudline.web.api_key import Client, Role, hash_of, is_well_formed, new_key, shown_prefix
+from fraudline.postgres.api_keys import is_client_name
+from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.key_ring import HOLD_SECONDS, KeyRing
-from fraudline.web.keys import is_client_name
-from fraudline.web.problems import Problem, ProblemKind
+from fraudline.web.problems import Problem
 
 SHOP = Client("shop", Role.INGEST)
 

@@ -7,11 +7,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from fraudline.domain.transaction import Transaction
 from fraudline.errors import DependencyAway
+from fraudline.service.http_server import REFUSALS, refusal
+from fraudline.service.problem_kind import ProblemKind
+from fraudline.web.docs_page import docs_page
 from fraudline.web.problems import (
     MAX_FAULTS,
     FieldFault,
     Problem,
-    ProblemKind,
     away,
     faults_document,
     faults_of,
@@ -82,11 +84,20 @@ def test_a_card_number_is_masked_even_as_the_name_of_a_field() -> None:
     assert "4111" not in json.dumps(faults)
 
 
-def test_more_than_a_hundred_faults_are_counted_and_not_listed() -> None:
-    shown = faults_document([FieldFault(str(number), "is wrong") for number in range(250)])
+def test_of_more_than_a_hundred_faults_a_hundred_are_listed() -> None:
+    faults = [FieldFault(str(number), "is wrong") for number in range(MAX_FAULTS + 1)]
+    shown = faults_document(faults)
 
     assert len(shown) == MAX_FAULTS + 1
-    assert shown[-1]["message"] == "and 150 more faults"
+    assert shown[-1] == {"field": "", "message": "and more faults"}
+    assert not_valid(faults).detail == "More than 100 faults were found; nothing was taken in."
+
+
+def test_of_what_a_validation_finds_no_more_is_put_into_words_than_is_shown() -> None:
+    with pytest.raises(ValidationError) as raised:
+        TypeAdapter(Transaction).validate_json(json.dumps({f"field {number}": 1 for number in range(1_000)}))
+
+    assert len(faults_of(raised.value)) == MAX_FAULTS + 1
 
 
 @given(st.text(alphabet=st.characters(), max_size=500))
@@ -100,6 +111,24 @@ def test_a_name_is_shown_short_printable_and_encodable(name: str) -> None:
 
 def test_a_card_number_at_the_cut_is_masked_before_it() -> None:
     assert "4111" not in shown_name("x" * 55 + CARD_NUMBER)
+
+
+def test_every_kind_of_problem_is_explained_where_its_type_points_to() -> None:
+    page = docs_page({"info": {"title": "x", "version": "1"}, "paths": {}})
+
+    for kind in ProblemKind:
+        address, _, anchor = Problem(kind, "x").document()["type"].partition("#")
+        assert address == "/docs"
+        assert f'id="{anchor}"' in page
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_what_the_server_refuses_has_the_form_of_all_our_problems(kind: ProblemKind) -> None:
+    head, _, body = refusal(kind).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % kind.status)
+    assert b"content-type: application/problem+json" in head
+    assert json.loads(body) == Problem(kind, REFUSALS[kind]).document()
 
 
 def test_every_kind_of_problem_has_a_name_of_its_own() -> None:

@@ -61,6 +61,57 @@ def test_every_fault_is_told_at_once_with_its_variable(environment: pytest.Monke
     assert "\n" not in sentence
 
 
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("FRAUDLINE_AMQP_URL", "amqp://fraudline:secret-of-it@host:notaport/x"),
+        ("FRAUDLINE_AMQP_URL", "amqp://fraudline:secret-of-it@host:99999/x"),
+        ("FRAUDLINE_AMQP_URL", "amqp://fraudline:secret-of-it@host:0/x"),
+        ("FRAUDLINE_AMQP_URL", "amqp://fraudline:secret-of-it@[bad/x"),
+        ("FRAUDLINE_AMQP_URL", "amqp:///secret-of-it"),
+        ("FRAUDLINE_DATABASE_URL", "postgresql://fraudline:secret-of-it@host:notaport/x"),
+        ("FRAUDLINE_DATABASE_URL", "postgresql://fraudline:secret-of-it@host:99999/x"),
+        ("FRAUDLINE_DATABASE_URL", "postgresql://fraudline:secret-of-it@[bad/x"),
+        ("FRAUDLINE_DATABASE_URL", "postgresql://fraudline:secret-of-it@host/x?sslmode=bogus"),
+        ("FRAUDLINE_DATABASE_URL", "postgresql://host/x?sslmode=verify-full&sslrootcert=/secret-of-it"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_told_with_its_variable_and_nothing_of_it(
+    environment: pytest.MonkeyPatch, variable: str, url: str
+) -> None:
+    environment.setenv(variable, url)
+
+    with pytest.raises(ConfigurationError, match=f"^{variable}: cannot be read as ") as raised:
+        load(IngestSettings)
+
+    assert "secret-of" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("FRAUDLINE_AMQP_URL", "amqps://a:b@[::1]:5671/%2F?heartbeat=5"),
+        ("FRAUDLINE_DATABASE_URL", "postgres://a:b@one:5432,two:5433/x?sslmode=prefer"),
+        ("FRAUDLINE_DATABASE_URL", "postgresql:///x?host=/run/postgresql"),
+    ],
+)
+def test_a_url_that_its_client_can_read_is_taken(environment: pytest.MonkeyPatch, variable: str, url: str) -> None:
+    environment.setenv(variable, url)
+
+    assert url in {
+        load(IngestSettings).amqp_url.get_secret_value(),
+        load(IngestSettings).database_url.get_secret_value(),
+    }
+
+
+def test_a_whole_batch_always_fits_into_what_may_be_in_flight(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("FRAUDLINE_INGEST_MAX_EVENTS_IN_FLIGHT", "999")
+
+    with pytest.raises(ConfigurationError, match="FRAUDLINE_INGEST_MAX_EVENTS_IN_FLIGHT: is less than 1000"):
+        load(IngestSettings)
+
+
 def test_a_variable_that_is_empty_counts_as_not_set(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("FRAUDLINE_AMQP_URL", "")
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudline.web import strict_json
+from fraudline.domain.card_number import mask_card_numbers
+from fraudline.web import problems, strict_json
+from fraudline.web.problems import MAX_FAULTS
 from fraudline.web.strict_json import Ambiguous, NotJson
 
 JSON = st.recursive(
@@ -111,7 +113,9 @@ def test_an_integer_that_nobody_would_read_is_a_fault_of_its_field() -> None:
         (b'{"a":"\xff"}', "is not UTF-8"),
         ('{"a":"ä"}'.encode("latin-1"), "is not UTF-8"),
         ('{"a":1}'.encode("utf-16"), "is not UTF-8"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 1_000 + b"]" * 1_000, "nested too deeply"),
+        (b"[" * 100_000, "more than 10,000 values"),
+        (b"[" + b"1," * 10_000 + b"1]", "more than 10,000 values"),
         (b"[" * 300 + b"]" * 300, "nested too deeply"),
         (b'{"a":' * 300 + b"1" + b"}" * 300, "nested too deeply"),
         (b'{"a":"\x00"}', "line 1, column 7"),
@@ -154,6 +158,44 @@ def test_a_number_is_exact_when_its_text_says_just_what_was_read(written: str, i
     value = strict_json.read(document)["amount"]
 
     assert strict_json.number_is_exact(document, "amount", value) is is_exact
+
+
+def test_a_fraction_that_nobody_would_read_is_a_fault_of_its_field() -> None:
+    assert faults_in(b'{"a":' + b"1" * 5000 + b".5}") == {"a": "has more than 4,300 digits"}
+
+
+def test_signs_within_strings_are_no_values() -> None:
+    document = json.dumps({"a": ",[{" * 10_000}).encode()
+
+    assert strict_json.read(document) == {"a": ",[{" * 10_000}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'{"a":' * 15 + b"[" + b",".join([b'"\\ud800"'] * 9_000) + b"]" + b"}" * 15,
+        b'{"a":' * 15 + b"{" + b",".join(b'"%d":1,"%d":2' % (n, n) for n in range(4_500)) + b"}" + b"}" * 15,
+        b"{" + b",".join([b'"\\ud800%d":{"\\udc00":"\\ud800"}' % n for n in range(3_000)]) + b"}",
+        b'{"a":[' + b",".join([b'{"4111111111111111":1,"4111111111111111":2}'] * 3_000) + b"]}",
+    ],
+    ids=lambda document: repr(document[-30:]),
+)
+def test_of_thousands_of_faults_no_more_are_put_into_words_than_are_shown(
+    document: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[str] = []
+
+    def counting(text: str) -> str:
+        masked.append(text)
+        return mask_card_numbers(text)
+
+    monkeypatch.setattr(problems, "mask_card_numbers", counting)
+
+    with pytest.raises(Ambiguous) as raised:
+        strict_json.read(document)
+
+    assert len(raised.value.faults) == MAX_FAULTS + 1
+    assert len(masked) <= (MAX_FAULTS + 1) * strict_json.MAX_DEPTH
 
 
 def test_a_number_whose_name_is_written_with_escapes_is_never_exact() -> None:

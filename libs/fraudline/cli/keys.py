@@ -1,17 +1,15 @@
 """`fraudline keys`: API keys, made, listed, revoked."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from fraudline.cli.running import database_url
+from fraudline.cli.console import wide_console
+from fraudline.cli.database import with_connection
+from fraudline.domain.api_key import Role
 from fraudline.errors import FraudlineError
-from fraudline.postgres.database import Database
-from fraudline.web.api_key import Role
-from fraudline.web.keys import StoredKey, create_key, list_keys, revoke_key
+from fraudline.postgres.api_keys import StoredKey, create_key, list_keys, revoke_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,7 +34,7 @@ def create(
 ) -> None:
     """Make a key and print it, alone, on standard output: it can never be shown again."""
     try:
-        made = _with_database(lambda connection: create_key(connection, name=name, role=role))
+        made = _with_connection(lambda connection: create_key(connection, name=name, role=role))
     except ValueError as error:
         raise FraudlineError(f"--name: {error}.") from error
     typer.echo(made)
@@ -45,13 +43,13 @@ def create(
 @keys.command("list")
 def list_all() -> None:
     """Show all keys that were ever made, by the prefix that tells them apart."""
-    stored = _with_database(list_keys)
+    stored = _with_connection(list_keys)
     table = Table("prefix", "name", "role", "created", "revoked", "id")
     for key in stored:
         revoked = "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(key.prefix, key.name, key.role, f"{key.created_at:%Y-%m-%d %H:%M:%S}", revoked, str(key.id))
     if stored:
-        _console().print(table)
+        wide_console().print(table)
     else:
         typer.echo("no key was made yet; make one with `fraudline keys create --role ingest --name NAME`")
 
@@ -65,7 +63,7 @@ def revoke(
     async def revoke_live(connection: "Connection") -> list[StoredKey]:
         return await revoke_key(connection, which)
 
-    revoked = _with_database(revoke_live)
+    revoked = _with_connection(revoke_live)
     for key in revoked:
         typer.echo(f"revoked {key.prefix}… ({key.name}, {key.role})")
     if not revoked:
@@ -73,19 +71,5 @@ def revoke(
         raise FraudlineError("no live key has this prefix, id or name; `fraudline keys list` shows them.")
 
 
-def _with_database(work: "Callable[[Connection], Awaitable[T]]") -> T:
-    async def run() -> T:
-        database = await Database.connect(database_url(), name="fraudline keys", pool_size=1)
-        try:
-            async with database.acquire() as connection:
-                return await work(connection)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
-
-
-def _console() -> Console:
-    """Return a console that cuts nothing off where the output is read by a program."""
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
+def _with_connection(work: "Callable[[Connection], Awaitable[T]]") -> T:
+    return with_connection("keys", work)

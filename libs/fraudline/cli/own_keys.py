@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fraudline.domain.api_key import Role, hash_of
 from fraudline.domain.transaction import rfc3339
 from fraudline.local.state_folder import write_private
+from fraudline.postgres.api_keys import create_key, read_live_keys
 from fraudline.postgres.database import Database
-from fraudline.web.api_key import Role, hash_of
-from fraudline.web.keys import create_key, read_live_keys
 
 FILE_NAME = "keys.json"
 COMMANDS, FIRST_CALL = "fraudline-commands", "first-call"

@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fraudline.errors import ConfigurationError
+from fraudline.service.problem_kind import MEDIA_TYPE, ProblemKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,30 +35,22 @@ class _OverBound(Exception):  # noqa: N818 - thrown through the parser, never se
     """A request has outgrown a bound while it was read."""
 
 
-_SAYS = {
-    HTTPStatus.BAD_REQUEST: ("malformed_request", "This is no HTTP request that can be understood."),
-    HTTPStatus.REQUEST_TIMEOUT: ("too_slow", "The request did not arrive in time."),
-    HTTPStatus.REQUEST_URI_TOO_LONG: ("target_too_long", "The address of the request is too long."),
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("headers_too_large", "The headers are larger than 32 KiB in all."),
-    HTTPStatus.SERVICE_UNAVAILABLE: ("full", "Too many connections are open; try again in a second."),
+# What each bound says when it is broken.
+REFUSALS = {
+    ProblemKind.MALFORMED: "This is no HTTP request that can be understood.",
+    ProblemKind.TOO_SLOW: f"The request was not whole after {RECEIVE_SECONDS:g} seconds.",
+    ProblemKind.TARGET_TOO_LONG: f"The address is longer than {MAX_TARGET_BYTES >> 10} KiB.",
+    ProblemKind.HEADERS_TOO_LARGE: f"The headers are larger than {MAX_HEADER_BYTES >> 10} KiB in all.",
+    ProblemKind.FULL: "Too many connections are open; try again in a second.",
 }
 
 
-def _answer(status: HTTPStatus) -> bytes:
-    code, detail = _SAYS[status]
-    body = json.dumps(
-        {
-            "type": f"/docs#{code}",
-            "title": status.phrase,
-            "status": status,
-            "detail": detail,
-            "code": code,
-            "errors": [],
-        }
-    )
-    retry = "retry-after: 1\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
+def refusal(kind: ProblemKind) -> bytes:
+    """Return the whole answer that tells of a bound that was broken; the connection ends with it."""
+    body = json.dumps(kind.document(REFUSALS[kind], []))
+    retry = "retry-after: 1\r\n" if kind is ProblemKind.FULL else ""
     return (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+        f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
         f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n{body}"
     ).encode()
 
@@ -70,10 +63,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._is_receiving = False
         self._read_bytes = 0
-        self._refusal = HTTPStatus.BAD_REQUEST
+        self._refusal = ProblemKind.MALFORMED
         self._deadline: asyncio.TimerHandle | None = None
         if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            self._refuse(ProblemKind.FULL)
         else:
             self._arm()
 
@@ -102,7 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take a piece of the request's target."""
         super().on_url(url)
         if len(self.url) > MAX_TARGET_BYTES:
-            self._refusal = HTTPStatus.REQUEST_URI_TOO_LONG
+            self._refusal = ProblemKind.TARGET_TOO_LONG
             raise _OverBound
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -110,7 +103,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
         self._read_bytes += len(name) + len(value)
         if self._read_bytes > MAX_HEADER_BYTES:
-            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self._refusal = ProblemKind.HEADERS_TOO_LARGE
             raise _OverBound
 
     def on_message_complete(self) -> None:
@@ -122,10 +115,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer what could not be parsed."""
         self._refuse(self._refusal)
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _refuse(self, kind: ProblemKind) -> None:
         # An answer that is already under way must not be mixed with another.
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            self.transport.write(_answer(status))
+            self.transport.write(refusal(kind))
         self.transport.close()
 
     def _arm(self) -> None:
@@ -144,7 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # Either nothing was asked, or it was answered before the body had come: no further word is due.
             self.transport.close()
         else:
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+            self._refuse(ProblemKind.TOO_SLOW)
 
 
 class _Uvicorn(uvicorn.Server):

@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import uvloop
+from prometheus_client import disable_created_metrics
 
 from fraudline.errors import ConfigurationError, FraudlineError
 from fraudline.service.log import LogEvent, configure_logging, get_logger
@@ -132,6 +133,9 @@ def run(
     try:
         loaded = load(settings)
         configure_logging(service, loaded.log_level)
+        # A second series beside every counter and histogram would say when it began; process_start_time_seconds says
+        # it of all of them.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no type for it
         # What is imported by now stays as long as the process: the collector need not look through it ever again.
         gc.collect()
         gc.freeze()

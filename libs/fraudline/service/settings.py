@@ -1,18 +1,29 @@
 """Settings: environment variables named FRAUDLINE_…, read once at start, all faults told at once."""
 
+import inspect
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import asyncpg
+
+# No public name of the driver tells how it reads a URL, and whatever else reads it would read something else.
+from asyncpg.connect_utils import _parse_connect_dsn_and_args  # type: ignore[attr-defined] # the stubs leave it out
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from yarl import URL
 
 from fraudline.domain.money import decimals_of
 from fraudline.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
 PREFIX = "FRAUDLINE_"
 LOOPBACK = "127.0.0.1"
+# A batch that could never fit would be sent again for ever.
+MAX_BATCH = 1_000
 
 _HIGHEST_PORT = 65_535
 
@@ -26,15 +37,46 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-def _url_of(*schemes: str) -> AfterValidator:
+def _url_of(*schemes: str, ports: "Callable[[str], Iterable[int | None]]") -> AfterValidator:
+    """Check a URL's scheme and what its own client makes of the rest; no sentence here holds a part of it."""
+
     def check(url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        text = url.get_secret_value()
+        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
             raise PydanticCustomError("url_scheme", "must start with {scheme}://", {"scheme": schemes[0]})
+        try:
+            is_readable = all(port is None or 1 <= port <= _HIGHEST_PORT for port in ports(text))
+        except (ValueError, OSError, asyncpg.InterfaceError):
+            is_readable = False
+        if not is_readable:
+            raise PydanticCustomError(
+                "url_unreadable",
+                "cannot be read as {scheme}://user:password@host:port/name; check its host, port and parameters",
+                {"scheme": schemes[0]},
+            )
         return url
 
     return AfterValidator(check)
 
 
+def _database_ports(url: str) -> "Iterator[int | None]":
+    """Give the ports that the driver reads in a URL, which may name several hosts or a socket; None for a socket."""
+    given: dict[str, Any] = dict.fromkeys(inspect.signature(_parse_connect_dsn_and_args).parameters)
+    addresses, _ = _parse_connect_dsn_and_args(**given | {"dsn": url})
+    for address in addresses:
+        yield address[1] if isinstance(address, tuple) else None
+
+
+def _broker_ports(url: str) -> "Iterator[int | None]":
+    """Give the port that the client reads in a URL; None where it takes the usual one."""
+    address = URL(url)
+    if not address.host:
+        raise ValueError("no host")
+    yield address.explicit_port
+
+
+DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres", ports=_database_ports)]
+BrokerUrl = Annotated[SecretStr, _url_of("amqp", "amqps", ports=_broker_ports)]
 Port = Annotated[int, Field(ge=0, le=_HIGHEST_PORT)]
 Host = Annotated[str, Field(min_length=1)]
 
@@ -51,8 +93,8 @@ class ServiceSettings(BaseSettings):
         populate_by_name=True,
     )
 
-    database_url: Annotated[SecretStr, _url_of("postgresql", "postgres")] = Field(description="PostgreSQL 15 or newer.")
-    amqp_url: Annotated[SecretStr, _url_of("amqp", "amqps")] = Field(description="RabbitMQ 3.10 or newer.")
+    database_url: DatabaseUrl = Field(description="PostgreSQL 15 or newer.")
+    amqp_url: BrokerUrl = Field(description="RabbitMQ 3.10 or newer.")
     base_currency: str = Field(default="EUR", description="Currency (ISO 4217) in which amounts are compared.")
     state_dir: Path = Field(default=Path(".fraudline"), description="Folder for what a service keeps on disk.")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="debug, info, warning or error.")
@@ -91,10 +133,10 @@ class IngestSettings(ServiceSettings):
         validation_alias="FRAUDLINE_INGEST_ADMIN_PORT",
         description="Port of the same; 0 takes a free one.",
     )
-    max_events_in_flight: Annotated[int, Field(ge=1)] = Field(
+    max_events_in_flight: Annotated[int, Field(ge=MAX_BATCH)] = Field(
         default=16_384,
         validation_alias="FRAUDLINE_INGEST_MAX_EVENTS_IN_FLIGHT",
-        description="Events that may wait for the broker before ingest answers 503.",
+        description="Events that may wait for the broker before ingest answers 503; a whole batch has to fit.",
     )
 
 
@@ -123,6 +165,7 @@ def variable_of(settings: type[ServiceSettings], field: str) -> str:
     return alias if isinstance(alias, str) else f"{PREFIX}{field.upper()}"
 
 
+_OWN = frozenset({"url_scheme", "url_unreadable", "unknown_currency"})
 _SENTENCES = {
     "missing": "is not set",
     "int_parsing": "is no whole number",
@@ -149,7 +192,7 @@ def load(settings: type[Settings]) -> Settings:
             variable = name if name.startswith(PREFIX) else variable_of(settings, name)
             sentence = _SENTENCES.get(fault["type"])
             # Our own sentences hold no value; those of the library could, so an unknown one is not passed on.
-            own = fault["msg"] if fault["type"] in {"url_scheme", "unknown_currency"} else "cannot be used"
+            own = fault["msg"] if fault["type"] in _OWN else "cannot be used"
             faults.append((variable, sentence.format_map(fault.get("ctx", {})) if sentence else own))
         (variable, reason), *others = faults
         raise ConfigurationError(variable, "; ".join([reason, *(f"{name}: {why}" for name, why in others)])) from None

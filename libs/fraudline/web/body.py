@@ -3,7 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from fraudline.web.problems import Problem, ProblemKind
+from fraudline.service.problem_kind import ProblemKind
+from fraudline.web.problems import Problem
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers

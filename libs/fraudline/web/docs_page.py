@@ -4,7 +4,7 @@ import json
 from html import escape
 from typing import Any
 
-from fraudline.web.problems import ProblemKind
+from fraudline.service.problem_kind import ProblemKind
 
 _STYLE = """
 :root { color-scheme: light dark; }

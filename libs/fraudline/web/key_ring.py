@@ -5,10 +5,11 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from fraudline.domain.api_key import Client, Role, hash_of, is_well_formed
 from fraudline.errors import DependencyAway
 from fraudline.service.log import LogEvent, describe, get_logger
-from fraudline.web.api_key import Client, Role, hash_of, is_well_formed
-from fraudline.web.problems import Problem, ProblemKind
+from fraudline.service.problem_kind import ProblemKind
+from fraudline.web.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping

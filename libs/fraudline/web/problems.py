@@ -5,12 +5,13 @@ without them nobody could find the fault, but masked and cut to a length.
 """
 
 import json
-from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.responses import Response
 
 from fraudline.domain.card_number import mask_card_numbers
+from fraudline.service.problem_kind import MEDIA_TYPE, ProblemKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MAX_FAULTS = 100
 MAX_NAME_LENGTH = 64
-MEDIA_TYPE = "application/problem+json"
 
 
 class FieldFault(NamedTuple):
@@ -29,30 +29,6 @@ class FieldFault(NamedTuple):
 
     field: str
     message: str
-
-
-class ProblemKind(Enum):
-    """Every way in which a request can fail: its code, its status, its title."""
-
-    NOT_JSON = ("not_json", 400, "The body is not JSON")
-    MALFORMED = ("malformed_request", 400, "The request is malformed")
-    UNAUTHORIZED = ("unauthorized", 401, "A valid API key is needed")
-    FORBIDDEN = ("forbidden", 403, "This API key may not do that")
-    NOT_FOUND = ("not_found", 404, "There is nothing at this address")
-    NOT_YET_SCORED = ("not_found_or_not_yet_scored", 404, "No such transaction, or it is not scored yet")
-    METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "This address does not take that method")
-    TOO_SLOW = ("too_slow", 408, "The request did not arrive in time")
-    TOO_LARGE = ("too_large", 413, "The request is too large")
-    ENCODING = ("unsupported_encoding", 415, "The body is encoded in a way that is not read here")
-    NOT_VALID = ("not_valid", 422, "The request is not valid")
-    INTERNAL = ("internal", 500, "Something broke on our side")
-    FULL = ("full", 503, "Too much is in flight")
-    UNAVAILABLE = ("unavailable", 503, "A server that is needed does not answer")
-
-    def __init__(self, code: str, status: int, title: str) -> None:
-        self.code = code
-        self.status = status
-        self.title = title
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
@@ -74,14 +50,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
 
     def document(self) -> dict[str, Any]:
         """Return the problem as its JSON document."""
-        return {
-            "type": f"/docs#{self.kind.code}",
-            "title": self.kind.title,
-            "status": self.kind.status,
-            "detail": self.detail,
-            "code": self.kind.code,
-            "errors": faults_document(self.faults),
-        }
+        return self.kind.document(self.detail, faults_document(self.faults))
 
     def response(self) -> Response:
         """Return the answer that tells of it."""
@@ -94,16 +63,20 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
 
 
 def faults_document(faults: "Sequence[FieldFault]") -> list[dict[str, str]]:
-    """Return faults as they stand in an answer, at most a hundred."""
+    """Return faults as they stand in an answer, at most a hundred; of more it is told that there are."""
     shown = [fault._asdict() for fault in faults[:MAX_FAULTS]]
     if len(faults) > MAX_FAULTS:
-        shown.append({"field": "", "message": f"and {len(faults) - MAX_FAULTS} more faults"})
+        shown.append({"field": "", "message": "and more faults"})
     return shown
 
 
 def not_valid(faults: "Sequence[FieldFault]") -> Problem:
     """Return the problem of a document that was understood and is wrong."""
-    count = f"{len(faults)} faults were found" if len(faults) > 1 else "One fault was found"
+    if len(faults) > MAX_FAULTS:
+        # The search ended there.
+        count = f"More than {MAX_FAULTS} faults were found"
+    else:
+        count = f"{len(faults)} faults were found" if len(faults) > 1 else "One fault was found"
     return Problem(ProblemKind.NOT_VALID, f"{count}; nothing was taken in.", faults=faults)
 
 
@@ -162,9 +135,9 @@ _UNPRINTABLE = "holds control characters or line breaks; leave them out"
 
 
 def faults_of(error: "ValidationError") -> list[FieldFault]:
-    """Return what a validation found, in plain words, never with the value that was sent."""
+    """Return what a validation found, in plain words, never with the value that was sent; no more than are shown."""
     faults = []
-    for fault in error.errors(include_input=False, include_url=False):
+    for fault in islice(error.errors(include_input=False, include_url=False), MAX_FAULTS + 1):
         context = fault.get("ctx", {})
         if fault["type"] == "string_pattern_mismatch":
             message = _PATTERNS.get(context["pattern"], _UNPRINTABLE)

@@ -2,22 +2,32 @@
 
 The fast path parses once and compares how many keys the text holds with how many came out; every deeper look happens
 only once something is wrong. Text that is no JSON (RFC 8259, UTF-8 without a byte order mark) is told apart from JSON
-that is refused: duplicate keys, lone surrogates, integers beyond 4,300 digits.
+that is refused: duplicate keys, lone surrogates, numbers beyond 4,300 digits.
+
+A text may be made of nothing but faults. What holds more values than any document of ours, or is nested deeper, is
+not looked into, and the search ends at the first fault that nobody would be shown: a bad megabyte costs no more than a
+good one.
 """
 
 import json
 import re
+from collections import Counter
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from fraudline.web.problems import FieldFault, shown_field
+from fraudline.web.problems import MAX_FAULTS, FieldFault, shown_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_INTEGER_DIGITS = 4_300
+MAX_NUMBER_DIGITS = 4_300
+# A transaction is two levels deep; some more are understood, so that what is wrong with them can be told by field.
+MAX_DEPTH = 16
+# The same for breadth: it holds some forty values. Text with more of them is not even parsed.
+MAX_VALUES = 10_000
 
 # Escapes are taken out first, so that a string ends at the next quote: a pattern that repeats a group of "escape or
 # other character" takes quadratic time in this library. A string whose end is missing runs to the end of the text: no
@@ -29,7 +39,7 @@ _NO_BLANK = re.compile(rf"[^{_BLANKS}]")
 
 
 class NotJson(Exception):  # noqa: N818 - a finding, told as one
-    """The text is no JSON; `reason` says why in plain words."""
+    """The text is no JSON, or none that is looked into; `reason` says why in plain words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -37,7 +47,10 @@ class NotJson(Exception):  # noqa: N818 - a finding, told as one
 
 
 class Ambiguous(Exception):  # noqa: N818 - a finding, told as one
-    """The text is JSON that parsers read differently: `faults` says where, `value` is one reading if there is one."""
+    """The text is JSON that parsers read differently: `faults` says where, `value` is one reading if there is one.
+
+    There are at most `MAX_FAULTS` + 1 faults; the last says that it was not searched for more.
+    """
 
     def __init__(self, faults: list[FieldFault], value: Any = None) -> None:
         super().__init__(f"{len(faults)} ambiguities")
@@ -49,24 +62,31 @@ class _Object(list[tuple[str, Any]]):
     """A JSON object with every key that stands in the text."""
 
 
-class _HugeInteger:
-    """An integer with more digits than anybody would read."""
+class _HugeNumber:
+    """A number with more digits than anybody would read."""
 
 
 def read(document: bytes) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        NotJson: It is none.
+        NotJson: It is none, or one that is nested too deeply or holds too many values.
         Ambiguous: It is one that parsers read differently.
     """
+    if holds_too_many_values(document):
+        raise NotJson(f"holds more than {MAX_VALUES:,} values")
     try:
         value = from_json(document, allow_inf_nan=False)
     except ValueError:
         raise _explained(document) from None
     if _STRINGS.findall(_without_escapes(document)).count(b":") != _number_of_keys(value):
-        raise Ambiguous(list(_ambiguities(_all_of(document.decode()))), value)
+        raise Ambiguous(_faults(_all_of(document.decode())), value)
     return value
+
+
+def holds_too_many_values(document: bytes) -> bool:
+    """Return whether a text holds more values than are looked into; told by its signs, without parsing it."""
+    return _values_at_most(document) > MAX_VALUES and _values_at_most(_without_strings(document)) > MAX_VALUES
 
 
 def number_is_exact(document: bytes, name: str, value: float) -> bool:
@@ -88,23 +108,36 @@ def _without_escapes(document: bytes) -> bytes:
     return _ESCAPES.sub(b"", document) if b"\\" in document else document
 
 
+def _without_strings(document: bytes) -> bytes:
+    return _STRINGS.sub(b"", _without_escapes(document))
+
+
+def _values_at_most(text: bytes) -> int:
+    """Return a bound by the signs between values; those that stand in strings count too."""
+    return 1 + sum(text.count(sign) for sign in (b",", b"[", b"{"))
+
+
 def _number_of_keys(value: Any) -> int:
     count = 0
-    waiting = [value]
-    while waiting:
-        entry = waiting.pop()
-        if isinstance(entry, dict):
-            count += len(entry)
-            waiting.extend(inner for inner in entry.values() if isinstance(inner, dict | list))
-        elif isinstance(entry, list):
-            waiting.extend(inner for inner in entry if isinstance(inner, dict | list))
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        deeper: list[Any] = []
+        for entry in level:
+            if isinstance(entry, dict):
+                count += len(entry)
+                deeper.extend(inner for inner in entry.values() if isinstance(inner, dict | list))
+            else:
+                deeper.extend(inner for inner in entry if isinstance(inner, dict | list))
+        level = deeper
+    if level:
+        raise _too_deep()
     return count
 
 
 def _explained(document: bytes) -> NotJson | Ambiguous:
     """Return why the fast parser would not have the text."""
     try:
-        faults = list(_ambiguities(_all_of(_decoded(document))))
+        faults = _faults(_all_of(_decoded(document)))
     except json.JSONDecodeError as error:
         return NotJson(f"is not JSON (line {error.lineno}, column {error.colno})")
     except NotJson as error:
@@ -112,7 +145,11 @@ def _explained(document: bytes) -> NotJson | Ambiguous:
     except RecursionError:
         faults = []
     # What the fast parser refuses beside these faults is depth: more than 200 levels.
-    return Ambiguous(faults) if faults else NotJson("is nested too deeply")
+    return Ambiguous(faults) if faults else _too_deep()
+
+
+def _too_deep() -> NotJson:
+    return NotJson("is nested too deeply")
 
 
 def _decoded(document: bytes) -> str:
@@ -127,8 +164,12 @@ def _decoded(document: bytes) -> str:
     return text
 
 
-def _integer(text: str) -> "int | _HugeInteger":
-    return int(text) if len(text) <= MAX_INTEGER_DIGITS else _HugeInteger()
+def _integer(text: str) -> "int | _HugeNumber":
+    return int(text) if len(text) <= MAX_NUMBER_DIGITS else _HugeNumber()
+
+
+def _float(text: str) -> "float | _HugeNumber":
+    return float(text) if len(text) <= MAX_NUMBER_DIGITS else _HugeNumber()
 
 
 def _no_constant(name: str) -> Any:
@@ -136,36 +177,57 @@ def _no_constant(name: str) -> Any:
 
 
 def _all_of(text: str) -> Any:
-    """Return the value of a JSON text with nothing lost: all keys, and marks in place of huge integers."""
-    return json.loads(text, object_pairs_hook=_Object, parse_int=_integer, parse_constant=_no_constant)
+    """Return the value of a JSON text with nothing lost: all keys, and marks in place of huge numbers."""
+    return json.loads(
+        text, object_pairs_hook=_Object, parse_int=_integer, parse_float=_float, parse_constant=_no_constant
+    )
 
 
 # Finds where a value ends and keeps nothing of it.
 _SKIMMER = json.JSONDecoder(object_pairs_hook=lambda _: None, parse_int=lambda _: 0, parse_float=lambda _: 0.0)
 
 
-def _is_lone(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+_LONE = re.compile("[\ud800-\udfff]")
+_Path = tuple[str | int, ...]
 
 
-def _ambiguities(value: Any, *path: "str | int") -> "Iterator[FieldFault]":
+def _faults(value: Any) -> list[FieldFault]:
+    """Return what is ambiguous in a value; names are made fit to be shown only for as many as will be."""
+    found = islice(_ambiguities(value, ()), MAX_FAULTS + 1)
+    return [FieldFault(shown_field(*path), message) for path, message in found]
+
+
+def _ambiguities(value: Any, path: _Path) -> "Iterator[tuple[_Path, str]]":
+    if (flaw := _flaw(value)) is not None:
+        yield path, flaw
+    if not isinstance(value, list):
+        return
+    if len(path) == MAX_DEPTH:
+        raise _too_deep()
     if isinstance(value, _Object):
-        seen: dict[str, int] = {}
-        for name, inner in value:
-            seen[name] = seen.get(name, 0) + 1
-            if _is_lone(name):
-                yield FieldFault(shown_field(*path, name), "has a name with half a surrogate pair in it")
-            yield from _ambiguities(inner, *path, name)
-        for name, times in seen.items():
-            if times > 1:
-                yield FieldFault(shown_field(*path, name), f"is given {times} times; give it once")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _ambiguities(inner, *path, index)
-    elif isinstance(value, _HugeInteger):
-        yield FieldFault(shown_field(*path), f"has more than {MAX_INTEGER_DIGITS:,} digits")
-    elif isinstance(value, str) and _is_lone(value):
-        yield FieldFault(shown_field(*path), "holds half a surrogate pair, which is no character")
+        yield from _ambiguities_of_names(value, path)
+    for name, inner in value if isinstance(value, _Object) else enumerate(value):
+        # Most values are neither flawed nor hold any other: they are passed over without a step down.
+        if isinstance(inner, list):
+            yield from _ambiguities(inner, (*path, name))
+        elif (flaw := _flaw(inner)) is not None:
+            yield (*path, name), flaw
+
+
+def _ambiguities_of_names(fields: _Object, path: _Path) -> "Iterator[tuple[_Path, str]]":
+    for name, times in Counter(name for name, _ in fields).items():
+        if _LONE.search(name):
+            yield (*path, name), "has a name with half a surrogate pair in it"
+        if times > 1:
+            yield (*path, name), f"is given {times} times; give it once"
+
+
+def _flaw(value: Any) -> str | None:
+    if isinstance(value, str) and _LONE.search(value):
+        return "holds half a surrogate pair, which is no character"
+    if isinstance(value, _HugeNumber):
+        return f"has more than {MAX_NUMBER_DIGITS:,} digits"
+    return None
 
 
 def elements(document: bytes, *, at_most: int) -> "Iterator[bytes]":
@@ -188,7 +250,7 @@ def elements(document: bytes, *, at_most: int) -> "Iterator[bytes]":
         except json.JSONDecodeError as error:
             raise NotJson(f"is not JSON (line {error.lineno}, column {error.colno})") from None
         except RecursionError:
-            raise NotJson("is nested too deeply") from None
+            raise _too_deep() from None
         yield text[begin:position].encode()
         count += 1
         position = _skip_blanks(text, position)

@@ -17,8 +17,9 @@ from fraudline.domain.label import Label
 from fraudline.domain.transaction import Transaction
 from fraudline.errors import DependencyAway
 from fraudline.service.log import LogEvent, get_logger
+from fraudline.service.problem_kind import MEDIA_TYPE, ProblemKind
 from fraudline.web.docs_page import docs_page
-from fraudline.web.problems import MEDIA_TYPE, Problem, ProblemKind, away
+from fraudline.web.problems import Problem, away
 from fraudline_ingest import answers
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _answer_errors(app: FastAPI, metrics: "IngestMetrics") -> None:
         return problem.response()
 
     async def on_away(request: "Request", error: Exception) -> Response:
-        return await told(request, away(error) if isinstance(error, DependencyAway) else _late())
+        return await told(request, away(error) if isinstance(error, DependencyAway) else _broken())
 
     async def on_problem(request: "Request", error: Exception) -> Response:
         return await told(request, error if isinstance(error, Problem) else _broken())
@@ -213,17 +214,9 @@ def _answer_errors(app: FastAPI, metrics: "IngestMetrics") -> None:
         headers = error.headers if isinstance(error, HTTPException) else None
         return await told(request, Problem(kind, f"{kind.title}.", headers=headers))
 
-    async def on_late(request: "Request", _error: Exception) -> Response:
-        return await told(request, _late())
-
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(DependencyAway, on_away)
-    app.add_exception_handler(TimeoutError, on_late)
     app.add_exception_handler(HTTPException, on_http)
-
-
-def _late() -> Problem:
-    return away(DependencyAway("RabbitMQ", "no confirm in time"))
 
 
 def _broken() -> Problem:

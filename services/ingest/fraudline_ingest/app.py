@@ -1,9 +1,11 @@
 """Ingest, put together: settings → metrics → keys → broker → streams → handlers → two ports → run."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fraudline.amqp.topology import LABELS, TRANSACTIONS
+from fraudline.postgres.api_keys import read_live_keys
 from fraudline.postgres.database import Database
 from fraudline.service.admin import admin_app, new_registry
 from fraudline.service.http_server import HttpServer, bind
@@ -11,7 +13,6 @@ from fraudline.service.log import LogEvent, get_logger
 from fraudline.service.readiness import Readiness
 from fraudline.service.run import supervise
 from fraudline.web.key_ring import KeyRing
-from fraudline.web.keys import read_live_keys
 from fraudline_ingest.api import build_api
 from fraudline_ingest.bound import Bound
 from fraudline_ingest.group_commit import GroupCommit
@@ -20,11 +21,10 @@ from fraudline_ingest.metrics import IngestMetrics
 from fraudline_ingest.publisher import Publisher, Stream
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Mapping
 
+    from fraudline.domain.api_key import Client
     from fraudline.service.settings import IngestSettings
-    from fraudline.web.api_key import Client
 
 MAX_BODY_BYTES_IN_FLIGHT = 64 << 20
 MAX_READS_IN_FLIGHT = 256
@@ -46,8 +46,13 @@ async def main(settings: "IngestSettings", stop: "asyncio.Event") -> None:
         settings.database_url.get_secret_value(), name="fraudline ingest", pool_size=POOL_SIZE
     )
 
+    # A connection that nothing else may take: a revoked key must die in time however slow the look-ups are.
+    keys_database = await Database.connect(
+        settings.database_url.get_secret_value(), name="fraudline ingest keys", pool_size=1
+    )
+
     async def read_keys() -> "Mapping[bytes, Client]":
-        async with database.acquire() as connection:
+        async with keys_database.acquire() as connection:
             return await read_live_keys(connection)
 
     keys = KeyRing(read_keys)
@@ -84,4 +89,4 @@ async def main(settings: "IngestSettings", stop: "asyncio.Event") -> None:
     try:
         await supervise(jobs, stop=stop, readiness=readiness)
     finally:
-        await database.close()
+        await asyncio.gather(database.close(), keys_database.close())

@@ -7,25 +7,31 @@ that knows the event by its id.
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from starlette.requests import Request  # noqa: TC002 - FastAPI looks it up when it describes the routes
 from starlette.responses import Response
 
+from fraudline.amqp.connection import BROKER
+from fraudline.domain.api_key import Role
 from fraudline.domain.event import encode_label, encode_transaction
 from fraudline.domain.transaction import is_identifier
 from fraudline.errors import DependencyAway
-from fraudline.web.api_key import Role
+from fraudline.postgres.database import DATABASE
+from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.body import MAX_BYTES, declared_bytes, read_body
-from fraudline.web.problems import Problem, ProblemKind, faults_document
+from fraudline.web.problems import Problem, faults_document, full
 from fraudline_ingest.intake import Refusal, batch_documents, claimed_id, read_label, read_transaction
 from fraudline_ingest.stored import stored_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
+    from fraudline.domain.api_key import Client
     from fraudline.postgres.database import Database
     from fraudline.web.key_ring import KeyRing
     from fraudline_ingest.bound import Bound
@@ -35,11 +41,19 @@ if TYPE_CHECKING:
 # Everybody is answered within five seconds; what is left of them is for the way back.
 ANSWER_SECONDS = 4.5
 # Validating a whole batch in one go would hold up everybody else's requests.
-DOCUMENTS_PER_TURN = 50
+TURN_SECONDS = 0.01
 
 ALL_ROLES = frozenset(Role)
 POSTING_ROLES = frozenset({Role.INGEST, Role.ADMIN})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+class Posted(NamedTuple):
+    """What was posted, by whom, and until when on the event loop's clock it has to be answered."""
+
+    client: "Client"
+    body: bytes
+    answer_by: float
 
 
 class Handlers:
@@ -72,14 +86,11 @@ class Handlers:
 
     async def post_transaction(self, request: "Request") -> Response:
         """Take one transaction in."""
-        client = self._keys.admit(request.headers.get("authorization"), POSTING_ROLES)
-        declared = declared_bytes(request.headers)
-        with self._body_bytes.hold(MAX_BYTES if declared is None else declared), self._events.hold(1):
-            async with asyncio.timeout(ANSWER_SECONDS):
-                document = await read_body(request.receive, declared=declared)
-                now = self._now()
-                transaction = read_transaction(document, now=now)
-                await self._transactions.put([encode_transaction(transaction, accepted_at=now, posted_by=client.name)])
+        async with self._posted(request, events=1) as posted:
+            now = self._now()
+            transaction = read_transaction(posted.body, now=now)
+            line = encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name)
+            await put(self._transactions, [line], posted)
         self._accepted_transactions.inc()
         return _accepted(
             transaction.transaction_id, location=f"/v1/transactions/{quote(transaction.transaction_id, safe='')}"
@@ -87,30 +98,22 @@ class Handlers:
 
     async def post_label(self, request: "Request") -> Response:
         """Take one label in."""
-        client = self._keys.admit(request.headers.get("authorization"), POSTING_ROLES)
-        declared = declared_bytes(request.headers)
-        with self._body_bytes.hold(MAX_BYTES if declared is None else declared), self._events.hold(1):
-            async with asyncio.timeout(ANSWER_SECONDS):
-                document = await read_body(request.receive, declared=declared)
-                now = self._now()
-                label = read_label(document, now=now)
-                await self._labels.put([encode_label(label, accepted_at=now, posted_by=client.name)])
+        async with self._posted(request, events=1) as posted:
+            now = self._now()
+            label = read_label(posted.body, now=now)
+            await put(self._labels, [encode_label(label, accepted_at=now, posted_by=posted.client.name)], posted)
         self._accepted_labels.inc()
         return _accepted(label.transaction_id)
 
     async def post_batch(self, request: "Request") -> Response:
         """Take up to a thousand transactions in; a bad one is rejected alone."""
-        client = self._keys.admit(request.headers.get("authorization"), POSTING_ROLES)
-        declared = declared_bytes(request.headers)
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        with self._body_bytes.hold(MAX_BYTES if declared is None else declared):
-            async with asyncio.timeout(ANSWER_SECONDS):
-                body = await read_body(request.receive, declared=declared)
-                documents = batch_documents(body, is_ndjson=media_type in NDJSON_TYPES)
-                with self._events.hold(len(documents)):
-                    lines, refusals = await self._validated(documents, posted_by=client.name)
-                    if lines:
-                        await self._transactions.put(lines)
+        async with self._posted(request) as posted:
+            documents = batch_documents(posted.body, is_ndjson=media_type in NDJSON_TYPES)
+            with self._events.hold(len(documents)):
+                lines, refusals = await self._validated(documents, posted)
+                if lines:
+                    await put(self._transactions, lines, posted)
         self._accepted_transactions.inc(len(lines))
         for refusal in refusals:
             self._refused.labels(reason=refusal.reason).inc()
@@ -125,19 +128,35 @@ class Handlers:
         answer = json.dumps({"accepted": len(lines), "rejected": rejected})
         return Response(answer.encode(), status_code=202, media_type="application/json")
 
-    async def _validated(self, documents: list[bytes], *, posted_by: str) -> tuple[list[bytes], list[Refusal]]:
+    @asynccontextmanager
+    async def _posted(self, request: "Request", *, events: int = 0) -> "AsyncIterator[Posted]":
+        """Give what was posted and by whom, holding room for the body and for so many events meanwhile.
+
+        Raises:
+            Problem: The key may not post, there is no room, or the body did not come as it should.
+        """
+        client = self._keys.admit(request.headers.get("authorization"), POSTING_ROLES)
+        declared = declared_bytes(request.headers)
+        with self._body_bytes.hold(MAX_BYTES if declared is None else declared), self._events.hold(events):
+            answer_by = asyncio.get_running_loop().time() + ANSWER_SECONDS
+            yield Posted(client, await read_body(request.receive, declared=declared), answer_by)
+
+    async def _validated(self, documents: list[bytes], posted: "Posted") -> tuple[list[bytes], list[Refusal]]:
         lines: list[bytes] = []
         refusals: list[Refusal] = []
+        turn_began = perf_counter()
         for index, document in enumerate(documents):
-            if index % DOCUMENTS_PER_TURN == DOCUMENTS_PER_TURN - 1:
+            if perf_counter() - turn_began > TURN_SECONDS:
                 await asyncio.sleep(0)
+                _check_time(posted)
+                turn_began = perf_counter()
             now = self._now()
             try:
                 transaction = read_transaction(document, now=now)
             except Problem as problem:
                 refusals.append(Refusal(index, claimed_id(document), list(problem.faults), problem.kind.code))
             else:
-                lines.append(encode_transaction(transaction, accepted_at=now, posted_by=posted_by))
+                lines.append(encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name))
         return lines, refusals
 
     async def get_transaction(self, request: "Request") -> Response:
@@ -173,8 +192,28 @@ class Handlers:
         done, _ = await asyncio.wait({reading}, timeout=ANSWER_SECONDS)
         if not done:
             reading.cancel()
-            raise DependencyAway("PostgreSQL", "no answer in time")
+            raise DependencyAway(DATABASE, "no answer in time")
         return reading.result()
+
+
+def _check_time(posted: Posted) -> None:
+    if asyncio.get_running_loop().time() > posted.answer_by:
+        raise full("Ingest was too busy to check the body in time")
+
+
+async def put(stream: "GroupCommit", lines: "Sequence[bytes]", posted: Posted) -> None:
+    """Have the broker store every line before the answer is due.
+
+    Raises:
+        DependencyAway: It has not.
+        Problem: The answer is due already.
+    """
+    _check_time(posted)
+    try:
+        async with asyncio.timeout_at(posted.answer_by):
+            await stream.put(lines)
+    except TimeoutError:
+        raise DependencyAway(BROKER, "no confirm in time") from None
 
 
 def _noted(reading: "asyncio.Task[Any]") -> None:

@@ -8,12 +8,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from fraudline.domain.label import Label
-from fraudline.domain.transaction import MAX_AHEAD, Moment, Transaction
+from fraudline.domain.transaction import MAX_AHEAD, MAX_METADATA_ENTRIES, Moment, Transaction
+from fraudline.service.problem_kind import ProblemKind
+from fraudline.service.settings import MAX_BATCH
 from fraudline.web import strict_json
-from fraudline.web.problems import FieldFault, Problem, ProblemKind, faults_of, not_valid, shown_name
+from fraudline.web.problems import FieldFault, Problem, faults_of, not_valid, shown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
 _TRANSACTION = TypeAdapter(Transaction)
@@ -23,7 +25,8 @@ _MOMENT: TypeAdapter["datetime"] = TypeAdapter(Moment, config=ConfigDict(hide_in
 _AHEAD = "lies more than five minutes ahead of the clock here; check the time and its offset"
 _INEXACT = "is a number that JSON readers would round; send it as a string"
 
-MAX_BATCH = 1_000
+# Beside all fields that are known. With more the text is no slip, and its faults are not worth finding one by one.
+MAX_UNKNOWN_FIELDS = 20
 _ARRAY = re.compile(rb"[ \t\r\n]*\[")
 
 Accepted = TypeVar("Accepted", Transaction, Label)
@@ -45,7 +48,7 @@ def read_transaction(document: bytes, *, now: "datetime") -> Transaction:
     Raises:
         Problem: It is no JSON, or no transaction; all faults are in it.
     """
-    return _read(_TRANSACTION, document, moment="occurred_at", now=now)
+    return _read(_TRANSACTION, document, known=Transaction.model_fields, moment="occurred_at", now=now)
 
 
 def read_label(document: bytes, *, now: "datetime") -> Label:
@@ -54,26 +57,13 @@ def read_label(document: bytes, *, now: "datetime") -> Label:
     Raises:
         Problem: It is no JSON, or no label; all faults are in it.
     """
-    return _read(_LABEL, document, moment="reported_at", now=now)
+    return _read(_LABEL, document, known=Label.model_fields, moment="reported_at", now=now)
 
 
-def _read(adapter: "TypeAdapter[Accepted]", document: bytes, *, moment: str, now: "datetime") -> Accepted:
-    faults: list[FieldFault] = []
-    try:
-        value = strict_json.read(document)
-    except strict_json.NotJson as error:
-        raise Problem(
-            ProblemKind.NOT_JSON, f"The body {error.reason}.", faults=[FieldFault("", error.reason)]
-        ) from None
-    except strict_json.Ambiguous as error:
-        if error.value is None:
-            raise not_valid(error.faults) from None
-        value = error.value
-        faults = error.faults
-    fields: dict[str, Any] = value if isinstance(value, dict) else {}
-    amount = fields.get("amount")
-    if type(amount) is float and not strict_json.number_is_exact(document, "amount", amount):
-        faults.append(FieldFault("amount", _INEXACT))
+def _read(
+    adapter: "TypeAdapter[Accepted]", document: bytes, *, known: "Collection[str]", moment: str, now: "datetime"
+) -> Accepted:
+    fields, faults = _fields_of(document, known)
     try:
         accepted = adapter.validate_json(document)
     except ValidationError as error:
@@ -88,6 +78,36 @@ def _read(adapter: "TypeAdapter[Accepted]", document: bytes, *, moment: str, now
     if moment not in {fault.field for fault in faults} and _is_ahead(fields.get(moment), now):
         faults.append(FieldFault(moment, _AHEAD))
     raise not_valid(faults)
+
+
+def _fields_of(document: bytes, known: "Collection[str]") -> tuple[dict[str, Any], list[FieldFault]]:
+    """Return the fields of a text, none where it is no object, with the faults that can be told by the text alone.
+
+    Raises:
+        Problem: It is no JSON, has no reading, or so many fields that nobody would want to know what each has wrong.
+    """
+    faults: list[FieldFault] = []
+    try:
+        value = strict_json.read(document)
+    except strict_json.NotJson as error:
+        raise Problem(
+            ProblemKind.NOT_JSON, f"The body {error.reason}.", faults=[FieldFault("", error.reason)]
+        ) from None
+    except strict_json.Ambiguous as error:
+        if error.value is None:
+            raise not_valid(error.faults) from None
+        value = error.value
+        faults = error.faults
+    fields: dict[str, Any] = value if isinstance(value, dict) else {}
+    if len(fields) > len(known) + MAX_UNKNOWN_FIELDS:
+        raise not_valid([FieldFault("", f"has {len(fields):,} fields, of which at most {len(known)} can be known")])
+    for name, value in fields.items():
+        if isinstance(value, dict) and len(value) > MAX_METADATA_ENTRIES + MAX_UNKNOWN_FIELDS:
+            raise not_valid([FieldFault(shown_name(name), f"has more than {MAX_METADATA_ENTRIES} entries")])
+    amount = fields.get("amount")
+    if type(amount) is float and not strict_json.number_is_exact(document, "amount", amount):
+        faults.append(FieldFault("amount", _INEXACT))
+    return fields, faults
 
 
 def _is_ahead(moment: object, now: "datetime") -> bool:
@@ -135,6 +155,8 @@ def _elements(body: bytes) -> "Iterator[bytes]":
 
 def claimed_id(document: bytes) -> str | None:
     """Return the transaction_id of a text that was refused, as it may be shown; None where there is none."""
+    if strict_json.holds_too_many_values(document):
+        return None
     try:
         value = from_json(document)
     except ValueError:

@@ -3,6 +3,9 @@
 While there is none, publishing fails at once; while there is one, every publish has a deadline that stands outside the
 library, whose own does not cover all of its waits. A publish whose confirm does not come ends the connection: what it
 carried is neither stored nor lost, the caller is told to send again, and nothing late can burst out of a buffer.
+
+A message that the broker returns met a binding that somebody took away: its caller is told to send again too, and what
+ingest needs of the broker is declared anew, so that a slip heals by itself.
 """
 
 import asyncio
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from aio_pika import DeliveryMode, Message
-from aio_pika.exceptions import DeliveryError, PublishError
+from aio_pika.exceptions import AMQPException, DeliveryError, PublishError
 
 from fraudline.amqp.connection import BROKER, LOST, close, closed_event, connect
 from fraudline.amqp.topology import (
@@ -29,7 +32,7 @@ from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.service.run import until_stopped
 
 if TYPE_CHECKING:
-    from aio_pika.abc import AbstractChannel
+    from aio_pika.abc import AbstractChannel, AbstractConnection
 
     from fraudline_ingest.metrics import IngestMetrics
 
@@ -37,6 +40,7 @@ CONFIRM_SECONDS = 3.0
 SET_UP_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 3.0
+DECLARE_EVERY_SECONDS = 3.0
 CONTENT_TYPE = "application/x-ndjson"
 
 _CHANCE = SystemRandom()
@@ -63,10 +67,11 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """One connection with its channel, until either is closed."""
+    """One connection with its channel, until either is closed; `has_returned` says that a message came back."""
 
     channel: "AbstractChannel"
     closed: asyncio.Event
+    has_returned: asyncio.Event
 
 
 class Publisher:
@@ -108,12 +113,11 @@ class Publisher:
         try:
             async with asyncio.timeout(SET_UP_SECONDS):
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                for partition in range(PARTITIONS):
-                    await declare_partition(channel, partition)
-            session = _Session(channel, closed_event(connection, channel))
+                await _declare(channel)
+            session = _Session(channel, closed_event(connection, channel), asyncio.Event())
             self._session = session
             get_logger().info(LogEvent.BROKER_CONNECTED, producer=self._producer)
-            await session.closed.wait()
+            await until_stopped(_declare_after_returns(connection, session), session.closed)
         finally:
             self._session = None
             await close(connection)
@@ -148,6 +152,7 @@ class Publisher:
                 await exchange.publish(message, stream.routing_key, mandatory=True)
         except PublishError as error:
             self._failed(stream, PublishFailure.RETURNED, "")
+            session.has_returned.set()
             raise Unroutable(BROKER, f"no queue is bound to {stream.exchange}", retry_after_seconds=5) from error
         except DeliveryError as error:
             raise self._failed(stream, PublishFailure.REFUSED, "the queue is full") from error
@@ -170,3 +175,29 @@ class Publisher:
         if failure is not PublishFailure.AWAY:
             get_logger().warning(LogEvent.PUBLISH_FAILED, stream=stream.name, reason=failure.value)
         return DependencyAway(BROKER, reason)
+
+
+async def _declare(channel: "AbstractChannel") -> None:
+    for partition in range(PARTITIONS):
+        await declare_partition(channel, partition)
+
+
+async def _declare_after_returns(connection: "AbstractConnection", session: _Session) -> None:
+    """Declare what is missing whenever a message has come back, at most once every few seconds.
+
+    On a channel of its own, since a declaration that the broker refuses closes its channel. A broker that does not
+    answer it at all ends the session.
+    """
+    while True:
+        await session.has_returned.wait()
+        session.has_returned.clear()
+        try:
+            async with asyncio.timeout(SET_UP_SECONDS):
+                channel = await connection.channel(publisher_confirms=False)
+                await _declare(channel)
+                await channel.close()
+        except AMQPException as error:
+            get_logger().warning(LogEvent.TOPOLOGY_NOT_DECLARED, **describe(error))
+        else:
+            get_logger().warning(LogEvent.TOPOLOGY_DECLARED)
+        await asyncio.sleep(DECLARE_EVERY_SECONDS)

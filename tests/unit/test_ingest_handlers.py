@@ -1,0 +1,72 @@
+"""Who is named when an answer does not come in time."""
+
+import asyncio
+
+import httpx2
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fraudline.domain.api_key import Client, Role
+from fraudline.errors import DependencyAway
+from fraudline.service.problem_kind import ProblemKind
+from fraudline.web.problems import Problem
+from fraudline_ingest.api import build_api
+from fraudline_ingest.handlers import Posted, put
+from fraudline_ingest.metrics import IngestMetrics
+
+
+class Stream:
+    """A stream whose broker never confirms."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    async def put(self, lines: list[bytes]) -> None:
+        self.lines += lines
+        await asyncio.Event().wait()
+
+
+def a_post(*, seconds_left: float) -> Posted:
+    return Posted(Client("shop", Role.INGEST), b"", asyncio.get_running_loop().time() + seconds_left)
+
+
+async def test_a_confirm_that_does_not_come_is_the_broker_s() -> None:
+    stream = Stream()
+
+    with pytest.raises(DependencyAway, match="RabbitMQ is away: no confirm in time"):
+        await put(stream, [b"x"], a_post(seconds_left=0.01))  # type: ignore[arg-type] # all that is used of it
+
+    assert stream.lines == [b"x"]
+
+
+async def test_time_that_checking_took_is_not_the_broker_s_and_nothing_is_sent() -> None:
+    stream = Stream()
+
+    with pytest.raises(Problem, match="too busy") as raised:
+        await put(stream, [b"x"], a_post(seconds_left=-1))  # type: ignore[arg-type] # all that is used of it
+
+    assert raised.value.kind is ProblemKind.FULL
+    assert stream.lines == []
+
+
+class Handlers:
+    """Handlers of which one meets a deadline that nobody thought of."""
+
+    async def post_transaction(self, _request: Request) -> Response:
+        raise TimeoutError
+
+    post_label = post_batch = get_transaction = post_transaction
+
+
+async def test_a_deadline_that_nobody_thought_of_is_blamed_on_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    app = build_api(Handlers(), IngestMetrics(CollectorRegistry()))  # type: ignore[arg-type] # the four calls
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://ingest") as client:
+        answer = await client.post("/v1/transactions")
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "RabbitMQ" not in answer.text
+    written = capsys.readouterr()
+    assert "request_failed" in written.out + written.err
