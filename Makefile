@@ -5,8 +5,10 @@ SYNCED := .venv/.synced
 
 setup: $(SYNCED)
 
+# The last step compiles the kernel where that is still to do, so that no first start and no first test has to.
 $(SYNCED): uv.lock pyproject.toml libs/pyproject.toml $(wildcard services/*/pyproject.toml)
 	tools/uv sync --frozen
+	.venv/bin/python -c "from fraudline.kernel.kernel import Kernel; Kernel()"
 	touch $@
 
 run: setup

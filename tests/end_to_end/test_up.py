@@ -132,7 +132,7 @@ def the_other_commands_work_beside_it(up: Up) -> None:
     assert made.stdout.strip() not in listed
     audited = up.call("audit")
     assert "2 scores compared, 0 differ" in audited.stdout, audited.stderr
-    assert "no such dead letter" in up.call("dead", "list").stdout
+    assert "no open dead letter" in up.call("dead", "list").stdout
 
 
 @pytest.mark.timeout(400)

@@ -8,11 +8,16 @@ from typing import Any, cast
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fraudline.cli.client import BatchResult, Client, Rejection
 from fraudline.cli.pace import AsFileTold, Steady, Unpaced
 from fraudline.cli.replaying import MAX_BATCH, Replaying, due_labels
+from fraudline.kernel.events import LABEL, TRANSACTION
 from fraudline.models.history import History
+from fraudline.models.point_in_time import point_in_time
+from fraudline.models.starter_rates import starter_rates
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -101,9 +106,39 @@ def test_a_label_falls_due_at_the_first_midnight_after_its_delay_and_never_after
     history = a_history(hours=[-12, 0, 11.9, 12, 100], frauds=[0, 1, 2, 3, 4])
     due = list(due_labels(history, timedelta(0)))
     assert [(d.index, d.reported_at, d.transaction_ids) for d in due] == [
-        (0, "2026-01-01T00:00:00.000000Z", ["t-0"]),
-        (3, "2026-01-02T00:00:00.000000Z", ["t-1", "t-2", "t-3"]),
+        (1, "2026-01-01T00:00:00.000000Z", ["t-0"]),
+        (3, "2026-01-02T00:00:00.000000Z", ["t-1", "t-2"]),
+        (4, "2026-01-02T00:00:00.000000Z", ["t-3"]),
     ]
+
+
+async def test_a_fraud_at_the_very_midnight_of_its_label_is_posted_first() -> None:
+    ingest = Ingest()
+    replayed = await a_replay(ingest, a_history(hours=[-12, -12, 0], frauds=[1]), label_delay=timedelta(0)).run()
+    assert [line for line in ingest.happened if not line.startswith("seen")] == [
+        "batch of 2: t-0",
+        "label t-1 at 2026-01-01",
+        "batch of 1: t-2",
+    ]
+    assert replayed.overdue == []
+
+
+@given(
+    rows=st.lists(st.tuples(st.sampled_from([0, 1, 12, 24, 30, 36, 60, 84, 85]), st.booleans()), min_size=1),
+    delay_hours=st.sampled_from([0, 1, 12, 24, 30]),
+)
+def test_labels_stand_where_training_sees_them(rows: list[tuple[int, bool]], delay_hours: int) -> None:
+    rows.sort()
+    history = a_history(
+        hours=[hour for hour, _ in rows], frauds=[at for at, (_, is_fraud) in enumerate(rows) if is_fraud]
+    )
+    delay = timedelta(hours=delay_hours)
+    order, start = [], 0
+    for due in due_labels(history, delay):
+        order += [TRANSACTION] * (due.index - start) + [LABEL] * len(due.transaction_ids)
+        start = due.index
+    order += [TRANSACTION] * (len(history) - start)
+    assert order == point_in_time(history, starter_rates(), delay).kind.tolist()
 
 
 async def test_a_rejected_fraud_gets_no_label_and_is_told_with_its_reason() -> None:

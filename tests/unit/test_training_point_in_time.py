@@ -14,7 +14,7 @@ from fraudline.domain.money import base_amount
 from fraudline.kernel.events import LABEL, TRANSACTION
 from fraudline.kernel.keys import entity_key
 from fraudline.models.history import History
-from fraudline.models.point_in_time import base_amounts, labels_due, parse_delay, point_in_time
+from fraudline.models.point_in_time import base_amounts, labels_due, point_in_time
 from fraudline.models.rates import Rates
 from fraudline.models.starter_rates import starter_rates
 from model_builders import a_history, a_simulated_history, at
@@ -137,23 +137,3 @@ def test_days_of_a_history_begin_at_midnight() -> None:
     assert len(history.until(date(2026, 1, 2))) == 3
     assert (history.first_day, history.last_day) == (date(2026, 1, 1), date(2026, 1, 3))
     assert pl.Series(history.times).to_list()[1] == micros(at(1, 0))
-
-
-@pytest.mark.parametrize(
-    ("text", "delay"),
-    [
-        ("7d", 7 * DAY),
-        ("12h", DAY / 2),
-        ("30m", timedelta(minutes=30)),
-        ("90s", timedelta(seconds=90)),
-        ("0s", 0 * DAY),
-    ],
-)
-def test_a_delay_is_a_number_and_its_unit(text: str, delay: timedelta) -> None:
-    assert parse_delay(text) == delay
-
-
-@pytest.mark.parametrize("text", ["", "7", "d", "-7d", "7 days", "1.5h", "9999999d", "7w"])
-def test_another_delay_is_refused_with_the_way_out(text: str) -> None:
-    with pytest.raises(ValueError, match="7d"):
-        parse_delay(text)

@@ -1,18 +1,18 @@
 """`fraudline dead`: what could not be processed, looked at, sent again, or dropped."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from fraudline.amqp.letters import DeadReason
 from fraudline.amqp.retry import LetterSender
-from fraudline.cli.running import amqp_url, database_url
+from fraudline.cli.console import wide_console
+from fraudline.cli.database import with_database
+from fraudline.cli.delay import parse_delay
+from fraudline.cli.running import amqp_url
 from fraudline.errors import FraudlineError
 from fraudline.postgres.database import Database
 from fraudline.postgres.dead_letters import (
@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 PAGE = 50
 MAX_SHOWN_BODY_CHARACTERS = 20_000
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 dead = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -61,7 +60,8 @@ def list_some(
 
     letters, matching = _with_database(work)
     if not letters:
-        typer.echo("no such dead letter")
+        is_filtered = every_state or state is not LetterState.OPEN or reason is not None or bool(age)
+        typer.echo("no dead letter matches" if is_filtered else "no open dead letter")
         return
     table = Table("id", "state", "reason", "attempts", "last seen", "transaction", "error")
     for letter in letters:
@@ -74,7 +74,7 @@ def list_some(
             letter.transaction_id or "",
             letter.error.splitlines()[0] if letter.error else "",
         )
-    _console().print(table)
+    wide_console().print(table)
     if matching > len(letters):
         typer.echo(f"{len(letters):,} of {matching:,} are shown; --limit shows more")
 
@@ -196,29 +196,11 @@ async def _find(database: Database, identifier: str) -> DeadLetter:
 
 
 def _age(text: str) -> timedelta:
-    if not (text[:-1].isascii() and text[:-1].isdigit() and len(text) <= 7 and text[-1] in _UNITS):  # noqa: PLR2004 - six digits hold 2,700 years in days
-        raise typer.BadParameter("write a whole number and s, m, h or d, like 30m.", param_hint="--older-than")
-    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+    try:
+        return parse_delay(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--older-than") from error
 
 
 def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with _database() as database:
-            return await work(database)
-
-    return asyncio.run(run())
-
-
-@asynccontextmanager
-async def _database() -> AsyncIterator[Database]:
-    database = await Database.connect(database_url(), name="fraudline dead", pool_size=2)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-def _console() -> Console:
-    """Return a console that cuts nothing off where the output is read by a program."""
-    console = Console()
-    return console if console.is_terminal else Console(width=250)
+    return with_database("dead", work)

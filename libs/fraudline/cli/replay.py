@@ -10,10 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fraudline.cli.client import Client
+from fraudline.cli.delay import parse_delay
 from fraudline.cli.pace import AsFileTold, Pace, Steady, Unpaced
 from fraudline.cli.replaying import Replayed, Replaying
 from fraudline.models.files import Mapping, read_history
-from fraudline.models.point_in_time import parse_delay
 
 
 def replay(

@@ -1,8 +1,8 @@
 """Posting a history in its order, with labels at the moment at which they fall due.
 
 One batch is in flight at a time: the log then has the order of the file, which makes a replay repeatable bit for bit.
-Labels fall due at 00:00 of the file's time, before that day's transactions. There everything before is scored first,
-and every label is applied before anything after it is posted.
+Labels stand where training sees them: at 00:00 of the file's time, before that day's transactions. There everything
+before is scored first, and every label is applied before anything after it is posted.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from fraudline.domain.label import LabelSource, LabelValue
 from fraudline.domain.partition import partition_of
 from fraudline.domain.transaction import rfc3339
-from fraudline.models.point_in_time import LABEL_DELAY, labels_due
+from fraudline.models.point_in_time import LABEL_DELAY, labels_in_order
 
 if TYPE_CHECKING:
     from fraudline.cli.client import Client, Rejection
@@ -188,18 +188,15 @@ class Replaying:
 
 
 def due_labels(history: "History", label_delay: timedelta) -> Iterator[DueLabels]:
-    """Yield the labels that fall due within a history, moment by moment; later ones are seen by no transaction."""
-    times = history.times
-    frauds = np.flatnonzero(history.frauds)
-    due = labels_due(times[frauds], label_delay)
-    is_seen = due <= times[-1]
-    frauds, due = frauds[is_seen], due[is_seen]
+    """Yield the labels that some transaction of a history sees: together those of one moment and one place."""
+    labels = labels_in_order(history, label_delay)
     identifiers = history.frame["transaction_id"]
-    for moment in np.unique(due):
+    together = zip(labels.before.tolist(), labels.due.tolist(), labels.row.tolist(), strict=True)
+    for (index, moment), members in groupby(together, key=itemgetter(0, 1)):
         yield DueLabels(
-            index=int(np.searchsorted(times, moment, side="left")),
-            reported_at=rfc3339(_EPOCH + timedelta(microseconds=int(moment))),
-            transaction_ids=[str(identifiers[int(row)]) for row in frauds[due == moment]],
+            index=index,
+            reported_at=rfc3339(_EPOCH + timedelta(microseconds=moment)),
+            transaction_ids=[str(identifiers[row]) for _, _, row in members],
         )
 
 

@@ -23,6 +23,8 @@ class Broker:
         self._folder = folder
         self._tell = tell
         self._server: RabbitMQ | RabbitMQContainer | None = None
+        self.is_installing = False
+        """Whether RabbitMQ is looked for and perhaps installed: cut short, that leaves the machine half done."""
 
     @property
     def url(self) -> str:
@@ -39,7 +41,11 @@ class Broker:
     def start(self) -> None:
         """Start it and return when it lets us in."""
         if self._server is None:
-            self._server = private_broker(self._folder, tell=self._tell)
+            self.is_installing = True
+            try:
+                self._server = private_broker(self._folder, tell=self._tell)
+            finally:
+                self.is_installing = False
         self._server.start()
 
     def stop(self) -> None:

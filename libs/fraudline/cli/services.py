@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fraudline.errors import ConfigurationError
-from fraudline.local.ports import LOOPBACK, free_port
+from fraudline.local.ports import LOOPBACK, free_port, is_free
 
 HIGHEST_PORT = 65_535
 
@@ -86,7 +86,7 @@ def choose_ports(services: tuple[Service, ...] = SERVICES) -> Ports:
             port = free_port(taken=chosen.values())
         elif port in chosen.values():
             raise ConfigurationError(variable, f"{port} is given to two services; choose another")
-        elif not _is_free(os.environ.get(address.host_variable) or LOOPBACK, port):
+        elif not is_free(port, os.environ.get(address.host_variable) or LOOPBACK):
             raise ConfigurationError(
                 variable, f"port {port} is taken by another program; stop it, or set {variable} to a free port (0: any)"
             )
@@ -116,16 +116,3 @@ def _port(variable: str, default: int) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > HIGHEST_PORT:
         raise ConfigurationError(variable, f"{text!r} is no port; write a number from 0 to {HIGHEST_PORT}")
     return int(text)
-
-
-def _is_free(host: str, port: int) -> bool:
-    import socket  # noqa: PLC0415 - here alone
-
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError:
-        return False
-    return True

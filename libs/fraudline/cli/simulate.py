@@ -14,10 +14,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from fraudline.cli.client import Client
+from fraudline.cli.delay import parse_delay
 from fraudline.errors import FraudlineError
 from fraudline.models.files import check_format, write_transactions
 from fraudline.models.history import History
-from fraudline.models.point_in_time import parse_delay
 from fraudline.simulation import Simulation
 from fraudline.simulation.posting import LivePosting, Posted
 

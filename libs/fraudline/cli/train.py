@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from fraudline.cli.delay import parse_delay
 from fraudline.errors import FraudlineError
 from fraudline.models.files import Mapping, read_history
 from fraudline.models.manifest import Manifest
-from fraudline.models.point_in_time import parse_delay
 from fraudline.models.rates import Rates
 from fraudline.models.starter_rates import starter_rates
 from fraudline.models.training import train_bundle
@@ -31,7 +31,12 @@ def train(
         typer.Option("--from", formats=_DAY, metavar="DAY", help="The first day to learn from; what is before warms."),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=_DAY, metavar="DAY", help="The last day to learn from, included.")
+        datetime | None,
+        typer.Option(
+            formats=_DAY,
+            metavar="DAY",
+            help="The last day to learn from, included, with labels that fall due up to the delay after it.",
+        ),
     ] = None,
     label_delay: Annotated[
         str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
@@ -107,14 +112,16 @@ def _read_rates(file: Path | None, base_currency: str) -> Rates:
 def _summary(manifest: Manifest, output: Path) -> Table:
     table = Table(title=f"{manifest.name}-{manifest.version} in {output}", show_header=False)
     data, metrics = manifest.data, manifest.metrics
-    for purpose, days in (
-        ("trained on", data.training),
-        ("trees chosen on", data.early_stopping),
-        ("calibrated and measured on", data.calibration),
-    ):
+    periods = [("trained on", data.training), ("trees chosen on", data.early_stopping)]
+    if metrics.is_in_sample:
+        periods.append(("calibrated and measured on", data.calibration))
+    else:
+        periods += [("calibrated on", data.calibration), ("measured on", data.measuring)]
+    for purpose, days in periods:
         table.add_row(
             purpose, f"{days.first} to {days.last}: {days.transactions:,} transactions, {days.frauds:,} frauds"
         )
+    table.add_row("labels known until", f"{data.labels_known_until:%Y-%m-%d %H:%M} UTC")
     table.add_row("trees", str(manifest.trees))
     table.add_row("AUC ROC", f"{metrics.auc_roc:.3f}")
     table.add_row("average precision", f"{metrics.average_precision:.3f}")
@@ -124,6 +131,8 @@ def _summary(manifest: Manifest, output: Path) -> Table:
         f"{metrics.share_flagged:.2%} of the transactions, {metrics.precision:.0%} of them fraud; "
         f"{metrics.recall:.0%} of the frauds",
     )
+    if metrics.is_in_sample:
+        table.add_row("", "in sample: too few days or frauds to measure on others than the thresholds were chosen on")
     if data.amounts_without_rate:
         table.add_row("without a rate", f"{data.amounts_without_rate:,} transactions; give rates with --rates")
     return table

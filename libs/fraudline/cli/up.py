@@ -2,7 +2,8 @@
 
 claimed → ports chosen → servers and starter model (at once) → migrated → keyed → services (at once) → ready → told;
 back in the reverse order: nothing told, demo and services stopped, servers stopped, folder free. Whatever dies between
-is started again. A kill of this process takes its children along; what they stored is there at the next start.
+is started again. A kill of this process takes its children along (a broker that runs in a container ends at the next
+start instead); what they stored is there at the next start.
 """
 
 import asyncio
@@ -52,15 +53,17 @@ async def _until_interrupted(system: "System") -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def interrupted() -> None:
-        if stop.is_set():
-            # Asked twice: the children go with us, and repair themselves at the next start.
-            os._exit(EXIT_INTERRUPTED)
-        stop.set()
-
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, interrupted)
+        loop.add_signal_handler(number, interrupted, system, stop)
     await system.run(stop)
+
+
+def interrupted(system: "System", stop: asyncio.Event) -> None:
+    """Stop in order; asked twice, at once."""
+    if stop.is_set() and not system.must_finish():
+        # The children go with us, and repair themselves at the next start.
+        os._exit(EXIT_INTERRUPTED)
+    stop.set()
 
 
 class System:
@@ -70,6 +73,7 @@ class System:
         self._folder = folder
         self._has_demo = has_demo
         self._started = time.monotonic()
+        self._broker = Broker(folder / "rabbitmq", tell=self._tell)
         self._servers: list[Keeper] = []
         self._processes: dict[str, ServiceProcess] = {}
         self._services: list[Keeper] = []
@@ -103,6 +107,12 @@ class System:
             self._tell("stopped")
         finally:
             claim.release()
+
+    def must_finish(self) -> bool:
+        """Return whether something is under way that no haste may cut short, and tell what it is."""
+        if self._broker.is_installing:
+            self._tell("RabbitMQ is being installed; that comes to its end first: half done it is of no use")
+        return self._broker.is_installing
 
     def _claim(self) -> Claim:
         try:
@@ -143,15 +153,14 @@ class System:
 
     async def _start_servers(self) -> tuple[str, str, Path, OwnKeys]:
         """Bring up the broker, the database and the model, all at once; return where they are, and our keys."""
-        broker = Broker(self._folder / "rabbitmq", tell=self._tell)
         database = DatabaseServer(self._folder / "postgres")
         given_broker, given_database = os.environ.get("FRAUDLINE_AMQP_URL"), os.environ.get("FRAUDLINE_DATABASE_URL")
         async with _together() as together:
             if not given_broker:
-                together.create_task(self._start_server(broker))
+                together.create_task(self._start_server(self._broker))
             keys = together.create_task(self._prepare_database(database, given_database))
             model = together.create_task(self._model())
-        return given_broker or broker.url, given_database or database.url, model.result(), keys.result()
+        return given_broker or self._broker.url, given_database or database.url, model.result(), keys.result()
 
     async def _prepare_database(self, database: DatabaseServer, given_url: str | None) -> OwnKeys:
         """Start the database where none is given, bring its schema up to date, and return our keys in it."""

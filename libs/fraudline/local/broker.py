@@ -21,6 +21,10 @@ def private_broker(
 ) -> RabbitMQ | RabbitMQContainer:
     """A broker over the state folder, not started yet: an installed one, one installed now, or one in a container."""
     tried: list[str] = []
+    try:
+        install.remove_leftover_policy()
+    except InstallFailedError as error:
+        tell(f"an installation that was cut short left {install.POLICY} behind; remove it: {error}")
     programs = install.find_rabbitmq()
     for can, do in (
         (install.can_apt, install.install_by_apt),

@@ -1,6 +1,7 @@
 """Finding RabbitMQ's programs on this machine, and installing them where nobody has."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from fraudline.local.errors import InstallFailedError
 from fraudline.local.processes import plain_environment
@@ -34,7 +37,11 @@ EPMD_PLACES = (
     "/home/linuxbrew/.linuxbrew/opt/erlang/bin/epmd",
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
-DENY_ALL_SERVICES = "#!/bin/sh\n# Put here by Fraudline while it installs RabbitMQ, removed right after.\nexit 101\n"
+DENY_ALL_SERVICES = """#!/bin/sh
+# Put here by Fraudline while it installs RabbitMQ, removed right after.
+# Process: {pid}
+exit 101
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +113,30 @@ def no_service_started(policy: Path = POLICY) -> Iterator[None]:
 
     Without this a second broker would take port 5672 on every interface with the guest user, and its own memory.
     """
+    remove_leftover_policy(policy)
     if policy.exists() or policy.is_symlink():
         yield
         return
-    _run(_as_root(["sh", "-c", 'printf "%s" "$1" > "$2" && chmod 755 "$2"', "sh", DENY_ALL_SERVICES, str(policy)]))
+    deny = DENY_ALL_SERVICES.format(pid=os.getpid())
+    _run(_as_root(["sh", "-c", 'printf "%s" "$1" > "$2" && chmod 755 "$2"', "sh", deny, str(policy)]))
     try:
         yield
     finally:
         _run(_as_root(["rm", "-f", str(policy)]))
+
+
+def remove_leftover_policy(policy: Path = POLICY) -> None:
+    """Remove the policy of an installation that was killed: it would keep every new service of the machine down."""
+    try:
+        text = policy.read_text()
+    except (OSError, ValueError):
+        return
+    process = re.search(r"^# Process: ([0-9]+)$", text, re.MULTILINE)
+    if process is None or text != DENY_ALL_SERVICES.format(pid=process[1]):
+        return
+    if int(process[1]) != os.getpid() and psutil.pid_exists(int(process[1])):
+        return
+    _run(_as_root(["rm", "-f", str(policy)]))
 
 
 def _units() -> list[str]:
@@ -161,6 +184,8 @@ def _run(command: Sequence[str]) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=INSTALL_SECONDS,
+            # Ctrl-C is for us: a package that is half installed is worse than a wait.
+            process_group=0,
         )
     except subprocess.TimeoutExpired as error:
         message = f"`{' '.join(command)}` took longer than {INSTALL_SECONDS} s"

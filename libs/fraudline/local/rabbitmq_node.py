@@ -82,10 +82,7 @@ def write_configuration(folder: Path, identity: Identity, ports: Ports, *, manag
         f"default_user = {identity.user}",
         f"default_pass = {identity.password}",
         f"default_vhost = {VIRTUAL_HOST}",
-        f"disk_free_limit.absolute = {MIN_FREE_DISK_BYTES}",
-        f"vm_memory_high_watermark.absolute = {MAX_MEMORY_BYTES}",
-        f"raft.wal_max_size_bytes = {MAX_WAL_BYTES}",
-        f"heartbeat = {HEARTBEAT_SECONDS}",
+        *bounds(management=management),
         "log.file.level = warning",
         "log.console = false",
     ]
@@ -93,26 +90,54 @@ def write_configuration(folder: Path, identity: Identity, ports: Ports, *, manag
         lines += [
             f"management.tcp.ip = {LOOPBACK}",
             f"management.tcp.port = {ports.management}",
-            f"collect_statistics_interval = {FRESH_MILLISECONDS}",
         ]
     write_private(folder / "rabbitmq.conf", "\n".join(lines) + "\n")
     plugins = "[rabbitmq_management]." if management else "[]."
     (folder / "enabled_plugins").write_text(plugins + "\n")
 
 
-def environment(folder: Path, identity: Identity, ports: Ports, *, management: bool) -> dict[str, str]:
-    """What the node and its epmd see: this folder and these ports, nothing of the machine's own broker."""
+def bounds(*, management: bool) -> list[str]:
+    """The lines of configuration that a node of ours has wherever it runs."""
+    lines = [
+        f"disk_free_limit.absolute = {MIN_FREE_DISK_BYTES}",
+        f"vm_memory_high_watermark.absolute = {MAX_MEMORY_BYTES}",
+        f"raft.wal_max_size_bytes = {MAX_WAL_BYTES}",
+        f"heartbeat = {HEARTBEAT_SECONDS}",
+    ]
+    return [*lines, f"collect_statistics_interval = {FRESH_MILLISECONDS}"] if management else lines
+
+
+def erlang_machine(*, management: bool) -> dict[str, str]:
+    """What a node of ours is told about the Erlang machine that it runs on, wherever that is."""
     schedulers = min(MAX_SCHEDULERS, os.cpu_count() or 1)
     # Who looks through the management API wants to see what is, not what was five seconds ago.
-    fresh = f"-rabbit quorum_tick_interval {FRESH_MILLISECONDS}" if management else ""
+    fresh = f" -rabbit quorum_tick_interval {FRESH_MILLISECONDS}" if management else ""
+    return {
+        # A crash dump would hold message bodies.
+        "ERL_CRASH_DUMP_SECONDS": "0",
+        # Not bound to cores: other servers and our services share them.
+        "RABBITMQ_SCHEDULER_BIND_TYPE": "u",
+        # A connection takes about ten; the default of a million costs 15 MB of tables.
+        "RABBITMQ_MAX_NUMBER_OF_PROCESSES": "65536",
+        # No busy waiting and few schedulers: an idle node should cost nothing.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            f"+S {schedulers}:{schedulers} +sbwt none +sbwtdcpu none +sbwtdio none{fresh}"
+        ),
+    }
+
+
+def environment(folder: Path, identity: Identity, ports: Ports, *, management: bool) -> dict[str, str]:
+    """What the node and its epmd see: this folder and these ports, nothing of the machine's own broker."""
+    machine = erlang_machine(management=management)
+    own_arguments = "-noinput -start_epmd false"
+    machine["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = f"{own_arguments} {machine['RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS']}"
     return plain_environment(
+        **machine,
         HOME=str(folder / "home"),
         ERL_EPMD_PORT=str(ports.epmd),
         ERL_EPMD_ADDRESS=LOOPBACK,
         # Erlang's distribution listens everywhere unless told; every helper that the scripts start reads this too.
         ERL_FLAGS="-kernel inet_dist_use_interface {127,0,0,1}",
-        # A crash dump would hold message bodies.
-        ERL_CRASH_DUMP_SECONDS="0",
         RABBITMQ_NODENAME=identity.node,
         RABBITMQ_DIST_PORT=str(ports.distribution),
         RABBITMQ_CONFIG_FILE=str(folder / "rabbitmq.conf"),
@@ -127,12 +152,4 @@ def environment(folder: Path, identity: Identity, ports: Ports, *, management: b
         RABBITMQ_PID_FILE=str(folder / "rabbitmq.pid"),
         # Lets the script become the Erlang machine instead of watching over it, so that the child we know is the node.
         RABBITMQ_ALLOW_INPUT="true",
-        # Not bound to cores: other servers and our services share them.
-        RABBITMQ_SCHEDULER_BIND_TYPE="u",
-        # A connection takes about ten; the default of a million costs 15 MB of tables.
-        RABBITMQ_MAX_NUMBER_OF_PROCESSES="65536",
-        # No busy waiting and few schedulers: an idle node should cost nothing.
-        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=(
-            f"-noinput -start_epmd false +S {schedulers}:{schedulers} +sbwt none +sbwtdcpu none +sbwtdio none {fresh}"
-        ),
     )

@@ -5,12 +5,12 @@ import json
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 MODEL_FILE = "model.txt"
 RATES_FILE = "rates.json"
 MANIFEST_FILE = "manifest.json"
-FORMAT = "fraudline-bundle-1"
+FORMAT = "fraudline-bundle-2"
 VERSION_DIGITS = 12
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
@@ -43,22 +43,30 @@ class Days(_Part):
 class Data(_Part):
     """What the model was made from.
 
-    The split is by time: trees are grown on `training`, their number is chosen on the later `early_stopping`, and
-    calibration, thresholds and metrics come from the still later `calibration`. History before `training` only warms
-    the state. A fraud counts for the features from the first 00:00 at least `label_delay_seconds` after it.
+    The split is by time: trees are grown on `training`, their number is chosen on the later `early_stopping`,
+    calibration and thresholds come from the still later `calibration`, and metrics from `measuring`, which comes after
+    all of them; where there are too few days or frauds for that, it is the same days as `calibration`. History before
+    `training` only warms the state. A fraud counts for the features from the first 00:00 at least `label_delay_seconds`
+    after it; the last label that was learned from falls due at `labels_known_until`.
     """
 
     history_from: date
     training: Days
     early_stopping: Days
     calibration: Days
+    measuring: Days
     label_delay_seconds: int = Field(ge=0)
+    labels_known_until: AwareDatetime
     amounts_without_rate: int = Field(ge=0)
 
 
 class Metrics(_Part):
-    """Measured on the days of `calibration`, which no tree has seen; `share_flagged` and `recall` at the thresholds."""
+    """Measured on the days of `measuring`, which no tree has seen; the last three at the threshold for a review.
 
+    With `is_in_sample` the calibration and the thresholds were chosen on the same days: those three flatter.
+    """
+
+    is_in_sample: bool
     auc_roc: float
     average_precision: float
     share_flagged: float
@@ -132,7 +140,7 @@ def _exact(text: str) -> float:
 class Manifest(_Part):
     """All of it; `checksum` is over everything else, so that a changed threshold shows like a changed tree."""
 
-    format: Literal["fraudline-bundle-1"]
+    format: Literal["fraudline-bundle-2"]
     name: Name
     version: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
     kernel_version: str

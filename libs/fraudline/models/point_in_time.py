@@ -5,8 +5,8 @@ A fraud of a file becomes known `label_delay` after its transaction, and labels 
 all take the order from here.
 """
 
-import re
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -22,22 +22,37 @@ from fraudline.models.rates import Rates
 DAY_MICROSECONDS = 86_400_000_000
 LABEL_DELAY = timedelta(days=7)
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+@dataclass(frozen=True, slots=True)
+class LabelsInOrder:
+    """The labels that some transaction of a history sees, in the order in which they become known, an entry each.
 
-def parse_delay(text: str) -> timedelta:
-    """Return the delay that `text` names, such as 7d, 12h, 30m or 0s; raise ValueError with the way out otherwise."""
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no delay; write a whole number and s, m, h or d, like 7d.")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    Attributes:
+        row: The index of the fraud that it tells of.
+        due: When it falls due, in microseconds since 1970; never descending.
+        before: The index of the transaction that it stands right before; never descending, and above `row`.
+    """
+
+    row: NDArray[np.int64]
+    due: NDArray[np.int64]
+    before: NDArray[np.int64]
 
 
 def labels_due(times: NDArray[np.int64], label_delay: timedelta) -> NDArray[np.int64]:
     """Return when the label of a transaction at each of `times` falls due; all in microseconds since 1970."""
     known = times + label_delay // timedelta(microseconds=1)
     return -(-known // DAY_MICROSECONDS) * DAY_MICROSECONDS
+
+
+def labels_in_order(history: History, label_delay: timedelta) -> LabelsInOrder:
+    """Return where each label stands; those that fall due after the last transaction are left out."""
+    times = history.times
+    row = np.flatnonzero(history.frauds)
+    due = labels_due(times[row], label_delay)
+    # Without a delay a label may fall due at the very time of its transaction: it comes after it all the same.
+    before = np.maximum(np.searchsorted(times, due, side="left"), row + 1)
+    is_seen = before < len(times)
+    return LabelsInOrder(row[is_seen], due[is_seen], before[is_seen])
 
 
 def point_in_time(history: History, rates: Rates, label_delay: timedelta = LABEL_DELAY) -> Events:
@@ -49,15 +64,10 @@ def point_in_time(history: History, rates: Rates, label_delay: timedelta = LABEL
     times = history.times
     card = _keys(history.frame["card_id"], "card")
     merchant = _keys(history.frame["merchant_id"], "merchant")
-    fraud = np.flatnonzero(history.frauds)
-    due = labels_due(times[fraud], label_delay)
-    # Without a delay a label may fall due at the very time of its transaction: it comes after it all the same.
-    before = np.maximum(np.searchsorted(times, due, side="left"), fraud + 1)
-    is_seen = before < len(times)
-    fraud, due, before = fraud[is_seen], due[is_seen], before[is_seen]
+    labels = labels_in_order(history, label_delay)
 
-    label_at = before + np.arange(len(due))
-    kind = np.full(len(times) + len(due), TRANSACTION, dtype=np.int8)
+    label_at = labels.before + np.arange(len(labels.row))
+    kind = np.full(len(times) + len(labels.row), TRANSACTION, dtype=np.int8)
     kind[label_at] = LABEL
     is_label = kind == LABEL
 
@@ -68,10 +78,10 @@ def point_in_time(history: History, rates: Rates, label_delay: timedelta = LABEL
 
     return Events(
         kind=kind,
-        time=merged(times, due).astype(np.int64, copy=False),
-        amount=merged(base_amounts(history, rates), np.zeros(len(due))).astype(np.float64, copy=False),
-        card=merged(card, card[fraud]).astype(np.uint64, copy=False),
-        merchant=merged(merchant, merchant[fraud]).astype(np.uint64, copy=False),
+        time=merged(times, labels.due).astype(np.int64, copy=False),
+        amount=merged(base_amounts(history, rates), np.zeros(len(labels.row))).astype(np.float64, copy=False),
+        card=merged(card, card[labels.row]).astype(np.uint64, copy=False),
+        merchant=merged(merchant, merchant[labels.row]).astype(np.uint64, copy=False),
         weight=is_label.astype(np.float64),
     )
 

@@ -1,15 +1,15 @@
 """Training a bundle: one pass of the production kernel, then LightGBM on earlier days, judged on later ones.
 
-warmed → split → grown → calibrated → threshed → written. No random split anywhere, no clock, and one thread: the
-same transactions make the same bytes. (Two threads are faster only while nobody else computes: beside one busy process
-they took ten times as long, waiting for each other.)
+warmed → split → grown → calibrated → threshed → measured → written. No random split anywhere, no clock, and one thread:
+the same transactions make the same bytes. (Two threads are faster only while nobody else computes: beside one busy
+process they took ten times as long, waiting for each other.)
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from fraudline.domain.policy import Thresholds
 from fraudline.kernel.events import TRANSACTION
 from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.registry import KERNEL_VERSION
@@ -41,7 +42,7 @@ from fraudline.models.manifest import (
     ThresholdsEntry,
 )
 from fraudline.models.metrics import auc_roc, average_precision
-from fraudline.models.point_in_time import LABEL_DELAY, point_in_time
+from fraudline.models.point_in_time import LABEL_DELAY, labels_due, point_in_time
 from fraudline.models.rates import Rates
 from fraudline.models.thresholds import choose_thresholds, description
 from fraudline.models.trees import END_OF_TREES
@@ -68,7 +69,10 @@ PARAMETERS: Mapping[str, str | int | float | bool] = {
 GOLDEN_ROWS = 32
 _TRAINING_SHARE, _EARLY_STOPPING_SHARE = 0.7, 0.15
 _FEWEST_DAYS = 3
+# With fewer, a sigmoid fitted to half of them, or a recall measured on the others, would say little.
+_FEWEST_FRAUDS = 10
 _EVENTS_A_STEP = 65_536
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,17 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The features and outcomes of the transactions from index `start` of the history on."""
+    """The features, outcomes and base amounts of the transactions from index `start` of the history on."""
 
     start: int
     features: NDArray[np.float64]
     is_fraud: NDArray[np.bool_]
     amounts: NDArray[np.float64]
+
+    @property
+    def frauds(self) -> int:
+        """How many of them are fraud."""
+        return int(self.is_fraud.sum())
 
     def of(self, period: Period) -> "Examples":
         """Return those of one period."""
@@ -132,15 +141,20 @@ def train_bundle(
     for period, purpose in ((training, "training"), (stopping, "early stopping"), (judging, "calibration")):
         _check_both_kinds(examples.of(period), period, purpose)
     model = _grow(examples.of(training), examples.of(stopping), progress)
+    calibrating, measuring = _split_judging(history, examples, judging)
     data = Data(
         history_from=history.first_day,
         training=_days(examples, training),
         early_stopping=_days(examples, stopping),
-        calibration=_days(examples, judging),
+        calibration=_days(examples, calibrating),
+        measuring=_days(examples, measuring),
         label_delay_seconds=int(label_delay.total_seconds()),
+        labels_known_until=_last_due(history, label_delay),
         amounts_without_rate=int(np.isnan(examples.amounts).sum()),
     )
-    manifest = _describe(name, model, rates, data, examples.of(judging))
+    manifest = _describe(
+        name, model, rates, data, calibrating=examples.of(calibrating), measuring=examples.of(measuring)
+    )
     progress("writing the bundle", 0.0)
     files = {MODEL_FILE: model, RATES_FILE: rates.encode(), MANIFEST_FILE: manifest.encode()}
     write_bundle(directory, files)
@@ -166,6 +180,25 @@ def split_days(history: History, first: date, last: date) -> tuple[Period, Perio
     return periods[0], periods[1], periods[2]
 
 
+def _split_judging(history: History, examples: Examples, judging: Period) -> tuple[Period, Period]:
+    """Return the days to calibrate on and those after them to measure on; twice the same where they are too few."""
+    days = (judging.last - judging.first).days + 1
+    middle = judging.first + timedelta(days=(days + 1) // 2)
+    at = history.index_of(middle)
+    calibrating = Period(judging.first, middle - timedelta(days=1), judging.start, at)
+    measuring = Period(middle, judging.last, at, judging.stop)
+    halves = [examples.of(calibrating), examples.of(measuring)] if days > 1 else []
+    if not halves or any(not _FEWEST_FRAUDS <= half.frauds < len(half.is_fraud) for half in halves):
+        return judging, judging
+    return calibrating, measuring
+
+
+def _last_due(history: History, label_delay: timedelta) -> datetime:
+    """Return when the last label that is learned from falls due."""
+    last = history.times[history.frauds][-1:]
+    return _EPOCH + timedelta(microseconds=int(labels_due(last, label_delay)[0]))
+
+
 def _warm(history: History, rates: Rates, label_delay: timedelta, start: int, progress: Progress) -> Examples:
     """Pass all of the history through the kernel, in the order of production; keep the features from `start` on."""
     events = point_in_time(history, rates, label_delay)
@@ -185,10 +218,9 @@ def _warm(history: History, rates: Rates, label_delay: timedelta, start: int, pr
 
 
 def _check_both_kinds(examples: Examples, period: Period, purpose: str) -> None:
-    frauds = int(examples.is_fraud.sum())
-    if 0 < frauds < len(examples.is_fraud):
+    if 0 < examples.frauds < len(examples.is_fraud):
         return
-    what = "no fraud" if not frauds else "nothing but fraud"
+    what = "no fraud" if not examples.frauds else "nothing but fraud"
     if not len(examples.is_fraud):
         what = "no transaction"
     raise TrainingRefused(
@@ -224,19 +256,18 @@ def _grow(training: Examples, stopping: Examples, progress: Progress) -> bytes:
     return model
 
 
-def _describe(name: str, model: bytes, rates: Rates, data: Data, judging: Examples) -> Manifest:
-    """Calibrate, choose thresholds and measure on the days for calibration, and write down all of it."""
+def _describe(
+    name: str, model: bytes, rates: Rates, data: Data, *, calibrating: Examples, measuring: Examples
+) -> Manifest:
+    """Calibrate and choose thresholds on some days, measure on others, and write down all of it."""
     booster = load_booster(model)
-    raw = raw_scores(booster, judging.features)
-    calibration = fit_calibration(raw, judging.is_fraud)
+    raw = raw_scores(booster, calibrating.features)
+    calibration = fit_calibration(raw, calibrating.is_fraud)
     if calibration.slope <= 0:
         raise TrainingRefused("On the later days the model is no better than chance; use more days.")
-    probability = calibration.probabilities(raw)
-    fraud_amounts = judging.amounts[judging.is_fraud]
+    fraud_amounts = calibrating.amounts[calibrating.is_fraud]
     loss = float(np.nanmean(fraud_amounts)) if np.isfinite(fraud_amounts).any() else 0.0
-    thresholds = choose_thresholds(probability, loss)
-    flagged = probability >= thresholds.review
-    caught = int((flagged & judging.is_fraud).sum())
+    thresholds = choose_thresholds(calibration.probabilities(raw), loss)
     return Manifest(
         format=FORMAT,
         name=name,
@@ -245,12 +276,12 @@ def _describe(name: str, model: bytes, rates: Rates, data: Data, judging: Exampl
         features=list(FEATURE_NAMES),
         base_currency=rates.base_currency,
         data=data,
-        metrics=Metrics(
-            auc_roc=auc_roc(raw, judging.is_fraud),
-            average_precision=average_precision(raw, judging.is_fraud),
-            share_flagged=float(flagged.mean()),
-            recall=caught / int(judging.is_fraud.sum()),
-            precision=caught / max(1, int(flagged.sum())),
+        metrics=_measure(
+            raw_scores(booster, measuring.features),
+            measuring,
+            calibration,
+            thresholds,
+            is_in_sample=data.measuring == data.calibration,
         ),
         thresholds=ThresholdsEntry(
             review=thresholds.review,
@@ -260,10 +291,30 @@ def _describe(name: str, model: bytes, rates: Rates, data: Data, judging: Exampl
         calibration=SigmoidEntry(slope=calibration.slope, intercept=calibration.intercept),
         parameters={**PARAMETERS, "max_trees": MAX_TREES, "early_stopping_rounds": EARLY_STOPPING_ROUNDS},
         trees=booster.num_trees(),
-        golden=_golden(judging.features, raw, calibration),
+        golden=_golden(calibrating.features, raw, calibration),
         libraries={package: version(package) for package in ("lightgbm", "numba", "numpy")},
         files={MODEL_FILE: _entry(model), RATES_FILE: _entry(rates.encode())},
     ).sealed()
+
+
+def _measure(
+    raw: NDArray[np.float64],
+    examples: Examples,
+    calibration: Calibration,
+    thresholds: Thresholds,
+    *,
+    is_in_sample: bool,
+) -> Metrics:
+    flagged = calibration.probabilities(raw) >= thresholds.review
+    caught = int((flagged & examples.is_fraud).sum())
+    return Metrics(
+        is_in_sample=is_in_sample,
+        auc_roc=auc_roc(raw, examples.is_fraud),
+        average_precision=average_precision(raw, examples.is_fraud),
+        share_flagged=float(flagged.mean()),
+        recall=caught / examples.frauds,
+        precision=caught / max(1, int(flagged.sum())),
+    )
 
 
 def _golden(features: NDArray[np.float64], raw: NDArray[np.float64], calibration: Calibration) -> Golden:
@@ -278,7 +329,7 @@ def _golden(features: NDArray[np.float64], raw: NDArray[np.float64], calibration
 
 def _days(examples: Examples, period: Period) -> Days:
     part = examples.of(period)
-    return Days(first=period.first, last=period.last, transactions=len(part.is_fraud), frauds=int(part.is_fraud.sum()))
+    return Days(first=period.first, last=period.last, transactions=len(part.is_fraud), frauds=part.frauds)
 
 
 def _entry(content: bytes) -> FileEntry:

@@ -1,0 +1,14 @@
+"""Lengths of time as they are written on the command line: 7d, 12h, 30m, 90s."""
+
+import re
+from datetime import timedelta
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_delay(text: str) -> timedelta:
+    """Return the delay that `text` names, such as 7d, 12h, 30m or 0s; raise ValueError with the way out otherwise."""
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no delay; write a whole number and s, m, h or d, like 7d.")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
