@@ -31,6 +31,7 @@ from fraudline.local.processes import Child
 from fraudline.local.state_folder import Claim, tail
 from fraudline.postgres.database import Database
 from fraudline.postgres.migrations import migrate
+from fraudline.service.settings import ServiceSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -123,6 +124,8 @@ class System:
             raise ConfigurationError(STATE_VARIABLE, f"{self._folder} cannot be used: {error.strerror}") from error
 
     async def _run(self) -> None:
+        # Before anything is started: what the services would refuse.
+        load(ServiceSettings, database_url="postgresql://to/be/started", amqp_url="amqp://to-be-started")
         ports = choose_ports()
         amqp_url, database_url, model, keys = await self._start_servers()
         environment = service_environment(

@@ -6,9 +6,9 @@ PCI DSS 3.5.1 counts logs, dead letters and error texts as storage, so nothing h
 import re
 from collections.abc import Iterator
 
-# Between the groups: blanks of any kind, dots, dashes of any kind, underscores; no commas or slashes, which part
-# numbers and dates that are no groups of one.
-_RUN = re.compile(r"\d(?:[\s._\-\u2010-\u2015\u2212]{0,3}\d){12,}")
+# Between the groups: blanks of any kind, seen or unseen, dots, dashes of any kind, underscores; no commas or slashes,
+# which part numbers and dates that are no groups of one.
+_RUN = re.compile(r"\d(?:[\s._\-\u00ad\u200b-\u200f\u2010-\u2015\u2060\u2212\ufeff]{0,3}\d){12,}")
 _SHORTEST, _LONGEST = 13, 19
 # A digit's share in Luhn's sum where it is doubled; above 9 its digits are added (ISO/IEC 7812-1, annex B).
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)

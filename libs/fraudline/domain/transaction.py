@@ -97,8 +97,9 @@ def _no_card_number(text: str) -> str:
     return text
 
 
-# Control characters, U+0000 among them, and Unicode's line and paragraph separators stay out of ids, logs and tables.
-_PRINTABLE = r"^[^\p{Cc}\p{Zl}\p{Zp}]+$"
+# Control characters, U+0000 among them, characters that nobody sees (direction marks, zero width) and
+# Unicode's line and paragraph separators stay out of ids, logs and tables.
+_PRINTABLE = r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$"
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
 CardId = Annotated[Identifier, AfterValidator(_no_card_number)]

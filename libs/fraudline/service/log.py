@@ -42,6 +42,8 @@ class LogEvent(StrEnum):
     PARTITION_TAKEN_OVER = "partition_taken_over"
     PARTITION_LOST = "partition_lost"
     SESSION_LOST = "session_lost"
+    DATABASE_AWAY = "database_away"
+    DATABASE_THERE = "database_there"
     SCORING_FAILED = "scoring_failed"
     MODEL_FAILED = "model_failed"
     NOT_STORABLE = "not_storable"

@@ -177,14 +177,14 @@ _SENTENCES = {
 }
 
 
-def load(settings: type[Settings]) -> Settings:
-    """Read the settings from the environment.
+def load(settings: type[Settings], **given: Any) -> Settings:
+    """Read the settings from the environment; what is `given`, by the name of its field, goes over it.
 
     Raises:
         ConfigurationError: At least one variable is missing or cannot be used; the message names them all.
     """
     try:
-        return settings()
+        return settings(**given)
     except ValidationError as error:
         faults = []
         for fault in error.errors(include_input=False, include_url=False):

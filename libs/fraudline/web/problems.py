@@ -84,7 +84,7 @@ def away(error: "DependencyAway") -> Problem:
     """Return the problem of a server that we need and that does not answer: try again."""
     return Problem(
         ProblemKind.UNAVAILABLE,
-        f"{error.name} cannot be used right now; nothing was taken in for certain. Send the same again.",
+        f"{error.name} cannot be used right now; what was sent may not have been taken in. Send the same again.",
         headers={"Retry-After": str(error.retry_after_seconds)},
     )
 

@@ -122,6 +122,8 @@ def batch_documents(body: bytes, *, is_ndjson: bool) -> list[bytes]:
         Problem: The batch as a whole cannot be read, is empty, or holds more than a thousand.
     """
     if is_ndjson:
+        if _ARRAY.match(body):
+            raise Problem(ProblemKind.NOT_JSON, "The body is a JSON array, not NDJSON. Send it as application/json.")
         documents = [line for line in body.split(b"\n") if line.strip()]
     elif not _ARRAY.match(body):
         raise _no_array(body)

@@ -10,6 +10,7 @@ from fraudline.models.bundle import Bundle, BundleError
 from fraudline.postgres.database import Database
 from fraudline.service.admin import admin_app, new_registry
 from fraudline.service.http_server import HttpServer, bind
+from fraudline.service.log import LogEvent, get_logger
 from fraudline.service.readiness import Readiness
 from fraudline.service.run import supervise
 from fraudline.state.partition_state import PartitionState
@@ -55,6 +56,7 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
     graveyard = Graveyard(amqp_url, database, PARTITION, buried=dead_letters_counter(registry))
     listener = bind(settings.admin_host, settings.admin_port, variable="FRAUDLINE_SCORER_ADMIN_PORT")
     admin = HttpServer(admin_app(registry, readiness), listener)
+    get_logger().info(LogEvent.SERVICE_STARTED, admin_port=admin.port, model=bundle.label)
     try:
         await supervise(
             {

@@ -66,6 +66,8 @@ def decode_delivery(message: "AbstractIncomingMessage", *, queue: str) -> Delive
         delivery.letters.append(_whole(message, queue, DeadReason.UNDECODABLE_MESSAGE, error.reason))
         return delivery
     lines = [line for line in message.body.split(b"\n") if line]
+    if not lines:
+        delivery.letters.append(_whole(message, queue, DeadReason.MALFORMED_EVENT, "the message holds no event"))
     if len(lines) > MAX_EVENTS:
         error_text = f"{len(lines)} events in one message; at most {MAX_EVENTS} are taken"
         delivery.letters.append(_whole(message, queue, DeadReason.MESSAGE_TOO_LARGE, error_text))

@@ -77,7 +77,7 @@ class Sessions:
                 lasted = time.monotonic() - began_at
                 pause = FIRST_PAUSE_SECONDS if lasted > STABLE_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
             finally:
-                self._standing.is_owner = False
+                self._standing.end_tenure()
                 self._standing.broker = "not connected"
                 self._metrics.is_owner.set(0)
             # Spread out, so that owner and standby do not come back in step.
@@ -145,7 +145,7 @@ class Sessions:
         epoch = await line.take_over(self._owner)
         # What other owners saw meanwhile is not known here.
         holes = Holes()
-        self._standing.is_owner = True
+        self._standing.begin_tenure()
         self._metrics.note_takeover(epoch)
         self._log.info(LogEvent.PARTITION_TAKEN_OVER, epoch=epoch, position=self._state.position)
         held: Delivery | None = None

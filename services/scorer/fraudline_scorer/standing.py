@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fraudline.service.log import LogEvent, get_logger
+
 if TYPE_CHECKING:
     from fraudline.service.readiness import Readiness
 
@@ -18,9 +20,25 @@ class Standing:
     database: str | None = "not asked yet"
     at_end_of_log_at: float | None = None
     is_owner: bool = False
+    is_database_there: bool = False
+
+    def begin_tenure(self) -> None:
+        """Note that this process owns the partition."""
+        self.is_owner = True
+
+    def end_tenure(self) -> None:
+        """Note that it does no longer; until now its state was the end of the log."""
+        if self.is_owner:
+            self.note_end_of_log()
+        self.is_owner = False
 
     def note_database(self, reason: str | None) -> None:
-        """Note that the database is away, or (None) there."""
+        """Note that the database is away, or (None) there; what changes is logged."""
+        if reason is not None and self.is_database_there:
+            get_logger().warning(LogEvent.DATABASE_AWAY, reason=reason)
+        elif reason is None and not self.is_database_there:
+            get_logger().info(LogEvent.DATABASE_THERE)
+        self.is_database_there = reason is None
         self.database = reason
 
     def note_end_of_log(self) -> None:
@@ -44,4 +62,4 @@ class Standing:
         lag = self.lag_seconds
         if lag is None:
             return "the log has not been read to its end yet"
-        return None if lag < MAX_LAG_SECONDS else f"{lag:.1f} s behind the log"
+        return None if lag < MAX_LAG_SECONDS else f"the log was last read to its end {lag:.1f} s ago"
