@@ -5,19 +5,36 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from servers.eventually import eventually
-from system.ledger import Journal, assert_ledgers_agree
+from system.ledger import Journal, assert_ledgers_agree, waiting
 from system.payments import a_transaction, public_transactions
 from system.posting import post_all
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from system.services import Service, System
 
-MOMENTS = ["decoded", "unseen", "scored", "decided", "committed", "announced"]
+MOMENTS = [
+    "received",
+    "decoded",
+    "unseen",
+    "featured",
+    "scored",
+    "decided",
+    "committed",
+    "announced",
+    "acknowledged",
+]
+BATCH = 500
+
+# Where a commit stands still while another transaction locks the table, and its retry after a lock timeout is far.
+_WAITS_IN_COMMIT = """
+select count(*) = 1 from pg_stat_activity
+where datname = current_database() and query like '%commit_batch%' and state = 'active'
+  and wait_event_type = 'Lock' and clock_timestamp() - query_start < interval '2 seconds'
+"""
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -89,15 +106,30 @@ async def test_one_event_whose_scoring_fails_is_set_aside_and_harms_no_other(
     assert scorer.is_running
 
 
-async def test_a_scorer_that_is_asked_to_stop_finishes_its_batch_and_leaves_the_rest_in_order(system: System) -> None:
+async def test_a_scorer_that_is_asked_to_stop_finishes_its_batch_and_leaves_the_rest_in_order(
+    system: System, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
     journal = Journal()
     await system.start()
-    await post_all(system, public_transactions(2_000), journal, batch=500)
+    scorer = system.scorers[0]
+    locking = await asyncpg.connect(system.database_url)
+    async with locking.transaction():
+        # Holds up what is written, not what is read: the first batch stands in its commit, the others in the queue.
+        await locking.execute("lock table fraudline.transactions in share mode")
+        await post_all(system, public_transactions(4 * BATCH), journal, batch=BATCH)
+        await eventually(lambda: database.fetchval(_WAITS_IN_COMMIT))
+        assert scorer.process is not None
+        scorer.process.terminate()
+        await eventually(lambda: scorer.reason("stop"))
+    await locking.close()
 
-    assert system.scorers[0].stop() == 0
+    assert scorer.stop() == 0
+    assert await database.fetchval("select count(*) from fraudline.verdicts") == BATCH
+    assert await waiting(system.amqp_url, "scorer.events.0") > 0
     system.new_scorer().start()
 
     ledger = await assert_ledgers_agree(system, journal)
+    assert ledger.verdicts == 4 * BATCH
     assert ledger.announced_again == 0, "a batch was cut short: it was announced a second time"
 
 

@@ -20,7 +20,7 @@ from fraudline.state.audit import audit
 from servers.eventually import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from aio_pika.abc import AbstractIncomingMessage
 
@@ -35,12 +35,20 @@ _WAITING_QUEUES = ("scorer.events.0", "scorer.events.0.dead")
 
 @dataclass
 class Journal:
-    """What a client posted, and what it was answered."""
+    """What one client posted, one batch at a time, and what it was answered."""
 
+    order: list[str] = field(default_factory=list)
     posted: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
     refused: int = 0
     announced: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+
+    def note_posted(self, transaction_ids: Iterable[str]) -> None:
+        """Note what is posted now; what was posted before keeps its place."""
+        for transaction_id in transaction_ids:
+            if transaction_id not in self.posted:
+                self.posted.add(transaction_id)
+                self.order.append(transaction_id)
 
 
 @dataclass
@@ -158,6 +166,16 @@ async def _agree(
         "select position from fraudline.transactions union all select position from fraudline.label_applications"
     )
     assert sorted(row["position"] for row in positions) == list(range(1, last + 1)), "the log has a gap or a double"
+
+    # A batch is posted when the one before was acknowledged, however often: the log has the order of the first posts.
+    logged = await connection.fetch("select transaction_id from fraudline.transactions order by position")
+    posted = [transaction_id for transaction_id in journal.order if transaction_id in verdicts]
+    wrong = [
+        (number, found["transaction_id"], expected)
+        for number, (found, expected) in enumerate(zip(logged, posted, strict=True), 1)
+        if found["transaction_id"] != expected
+    ]
+    assert not wrong, f"{len(wrong)} stand elsewhere in the log than posted, first (number, found, posted): {wrong[0]}"
 
     # Each verdict was announced at least once, always in the same bytes, and they say what is stored.
     events = journal.announced

@@ -38,8 +38,8 @@ async def post_all(
 async def _post_until_acknowledged(
     client: httpx2.AsyncClient, transactions: Sequence[dict[str, Any]], journal: Journal
 ) -> None:
-    ids = {transaction["transaction_id"] for transaction in transactions}
-    journal.posted |= ids
+    ids = [transaction["transaction_id"] for transaction in transactions]
+    journal.note_posted(ids)
     pause = asyncio.Event()
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
@@ -50,7 +50,7 @@ async def _post_until_acknowledged(
             if answer is not None and answer.status_code == 202:
                 body = answer.json()
                 assert body["rejected"] == [], json.dumps(body)[:500]
-                journal.acknowledged |= ids
+                journal.acknowledged.update(ids)
                 return
             assert answer is None or answer.status_code == 503, answer.text
             journal.refused += 1

@@ -1,6 +1,7 @@
 """Fraudline's services as processes of their own, started, killed and frozen by tests."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import psutil
 
 from servers.broker_view import BrokerView
 from servers.eventually import eventually
@@ -70,6 +72,21 @@ class Service:
         text = httpx2.get(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=2).text
         lines = (line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")))
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+    def logged(self, event: str) -> list[dict[str, object]]:
+        """Return the lines that it has logged under an event's name."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    def reason(self, check: str) -> object:
+        """Return what /readyz says keeps a part from being ready; None where nothing does."""
+        checks = self.readiness().get("checks")
+        assert isinstance(checks, dict), "no answer from /readyz"
+        return checks[check]["reason"] if check in checks else None
+
+    @property
+    def is_frozen(self) -> bool:
+        return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
 
     def kill(self) -> None:
         """SIGKILL, as a crash or an out-of-memory killer would."""
@@ -144,13 +161,20 @@ class System:
     def client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {self.api_key}"}, timeout=10)
 
-    def new_scorer(self, *, fail_at: str | None = None) -> Service:
-        """Return a scorer that is not started yet; `fail_at` puts a fault into it (see `scorer_that_fails`)."""
+    def new_scorer(self, *, fail_at: str | None = None, heartbeat_seconds: int | None = None) -> Service:
+        """Return a scorer that is not started yet.
+
+        `fail_at` puts a fault into it (see `scorer_that_fails`); the shorter its heartbeat, the sooner the broker gives
+        up one that is frozen.
+        """
         admin_port = free_port()
         fault = {} if fail_at is None else {"FAIL_AT": fail_at, "PYTHONPATH": str(Path(__file__).parents[1])}
+        heartbeat = "" if heartbeat_seconds is None else f"?heartbeat={heartbeat_seconds}"
         scorer = Service(
             "fraudline_scorer" if fail_at is None else "system.scorer_that_fails",
-            self._environment() | {"FRAUDLINE_SCORER_ADMIN_PORT": str(admin_port)} | fault,
+            self._environment()
+            | {"FRAUDLINE_SCORER_ADMIN_PORT": str(admin_port), "FRAUDLINE_AMQP_URL": f"{self.amqp_url}{heartbeat}"}
+            | fault,
             admin_port,
             self.folder / f"scorer-{len(self.scorers)}.log",
         )

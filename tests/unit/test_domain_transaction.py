@@ -14,7 +14,9 @@ from fraudline.domain.transaction import EARLIEST, MAX_AHEAD, Channel, Transacti
 NOW = datetime(2026, 11, 23, 18, 0, 0, 123456, tzinfo=UTC)
 TRANSACTION = TypeAdapter(Transaction)
 
-texts = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Nd"]), min_size=1, max_size=64)
+texts = st.text(
+    alphabet=st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Nd"]), min_size=1, max_size=64
+)
 moments = st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(9999, 12, 30)).flatmap(  # noqa: DTZ001 - the offset is drawn next
     lambda moment: st.integers(-23 * 60, 23 * 60).map(
         lambda minutes: moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
