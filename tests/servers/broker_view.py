@@ -8,7 +8,7 @@ import httpx2
 
 
 class BrokerView:
-    """One virtual host through the management API. Counts are about a second old: wait for them by `eventually`."""
+    """One virtual host through the management API. Statistics are seconds old: wait for them by `eventually`."""
 
     def __init__(self, client: httpx2.Client, virtual_host: str) -> None:
         self.virtual_host = virtual_host
@@ -26,8 +26,9 @@ class BrokerView:
         return {queue["name"]: queue for queue in self._get(f"queues/{self.virtual_host}")}
 
     def messages(self) -> dict[str, int]:
-        """How many messages each queue holds, delivered but unacknowledged ones included."""
-        return {name: int(queue.get("messages", 0)) for name, queue in self.queues().items()}
+        """How many messages each queue holds now, delivered but unacknowledged ones included; never an old count."""
+        found = self._get(f"queues/{self.virtual_host}?disable_stats=true&enable_queue_totals=true")
+        return {queue["name"]: int(queue.get("messages", 0)) for queue in found}
 
     def bindings(self, queue: str) -> list[tuple[str, str]]:
         """The queue's bindings as (exchange, routing key); the default exchange has an empty name."""

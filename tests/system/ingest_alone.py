@@ -11,8 +11,9 @@ import asyncpg
 import httpx2
 
 from fraudline.domain.api_key import Role
+from fraudline.local.ports import free_port
 from fraudline.postgres.api_keys import create_key
-from system.services import Service, free_port
+from system.services import Service
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,8 @@ class IngestAlone:
     def __init__(self, folder: Path, amqp_url: str, database_url: str) -> None:
         self.amqp_url = amqp_url
         self.database_url = database_url
-        self.port, admin_port = free_port(), free_port()
+        self.port = free_port()
+        admin_port = free_port(taken={self.port})
         self.service = Service(
             "fraudline_ingest",
             {

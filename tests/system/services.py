@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,17 +12,11 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from fraudline.local.ports import free_port
 from servers.broker_view import BrokerView
 from servers.eventually import eventually
 
 START_SECONDS = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -133,10 +126,12 @@ class System:
     api_key: str
     ingest: Service = field(init=False)
     scorers: list[Service] = field(default_factory=list)
-    ingest_port: int = field(default_factory=free_port)
+    ports: set[int] = field(default_factory=set)
+    ingest_port: int = field(init=False)
 
     def __post_init__(self) -> None:
-        admin_port = free_port()
+        self.ingest_port = self._new_port()
+        admin_port = self._new_port()
         self.ingest = Service(
             "fraudline_ingest",
             self._environment()
@@ -153,6 +148,12 @@ class System:
             "FRAUDLINE_STATE_DIR": str(self.folder / "state"),
         }
 
+    def _new_port(self) -> int:
+        """Take a port that no client is given by chance, each one once."""
+        port = free_port(taken=self.ports)
+        self.ports.add(port)
+        return port
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ingest_port}"
@@ -167,7 +168,7 @@ class System:
         `fail_at` puts a fault into it (see `scorer_that_fails`); the shorter its heartbeat, the sooner the broker gives
         up one that is frozen.
         """
-        admin_port = free_port()
+        admin_port = self._new_port()
         fault = {} if fail_at is None else {"FAIL_AT": fail_at, "PYTHONPATH": str(Path(__file__).parents[1])}
         heartbeat = "" if heartbeat_seconds is None else f"?heartbeat={heartbeat_seconds}"
         scorer = Service(

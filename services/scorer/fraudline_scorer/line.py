@@ -10,9 +10,9 @@
 | decided      | the same                                                                               |
 | committed    | verdicts without events, the message unacknowledged: it comes again, finds its verdicts |
 | announced    | the same; the same bytes are announced a second time                                   |
-| acknowledged | nothing                                                                                |
+| acknowledged | nothing; or, where the broker has not read it yet, the message once more               |
 
-`tests/end_to_end/test_kills.py` kills it at these moments.
+`tests/end_to_end/test_lifecycle.py` kills it at each of them.
 """
 
 import asyncio
