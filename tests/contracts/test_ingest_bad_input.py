@@ -290,6 +290,7 @@ def test_a_line_that_is_no_json_is_rejected_alone(client: httpx2.Client) -> None
         (b"[]", "application/json", 422),
         (b"{}", "application/json", 422),
         (b"\n\n", "application/x-ndjson", 422),
+        (b"[{}]", "application/x-ndjson", 400),
         (b"[1] 2", "application/json", 400),
         (b"[{},]", "application/json", 400),
         (json.dumps([{}] * 1001).encode(), "application/json", 413),
