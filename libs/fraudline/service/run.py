@@ -103,6 +103,15 @@ def _report(tasks: "Mapping[str, asyncio.Task[None]]", ended_unasked: list[str])
         raise JobDied(dead[0])
 
 
+async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Pause for so long, or until `stop` is set; return whether it is."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await stop.wait()
+    except TimeoutError:
+        return False
+
+
 async def until_stopped(work: "Coroutine[Any, Any, None]", stop: asyncio.Event) -> None:
     """Run `work` until it ends, or cancel it once `stop` is set; what it raises is raised here.
 

@@ -1,7 +1,6 @@
 """The live API keys in memory: an unknown key costs no query, a revoked one dies within five seconds."""
 
 import asyncio
-import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from fraudline.domain.api_key import Client, Role, hash_of, is_well_formed
 from fraudline.errors import DependencyAway
 from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.service.problem_kind import ProblemKind
+from fraudline.service.run import stopped_within
 from fraudline.web.problems import Problem
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ class KeyRing:
         """Read the keys every two seconds until `stop` is set."""
         while not stop.is_set():
             await self.refresh()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_SECONDS):
-                    await stop.wait()
+            await stopped_within(stop, EVERY_SECONDS)
 
     async def refresh(self) -> None:
         """Read the keys once; on failure keep those of the last time."""

@@ -20,6 +20,7 @@ from fraudline.amqp.topology import dead_queue, declare_partition, events_queue
 from fraudline.errors import DependencyAway
 from fraudline.postgres.dead_letters import now, store_letters
 from fraudline.service.log import LogEvent, get_logger
+from fraudline.service.run import stopped_within
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractIncomingMessage
@@ -143,9 +144,7 @@ class _Pauses:
 
     async def rest(self) -> None:
         """Wait, next time for longer."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._seconds):
-                await self._stop.wait()
+        await stopped_within(self._stop, self._seconds)
         self._seconds = min(2 * self._seconds, LONGEST_PAUSE_SECONDS)
 
     def reset(self) -> None:

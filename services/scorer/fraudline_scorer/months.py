@@ -7,6 +7,7 @@ import asyncpg
 
 from fraudline.errors import DependencyAway
 from fraudline.service.log import LogEvent, describe, get_logger
+from fraudline.service.run import stopped_within
 
 if TYPE_CHECKING:
     from fraudline.postgres.database import Database
@@ -31,8 +32,4 @@ async def keep_months(database: "Database", stop: asyncio.Event) -> None:
             # Not worth a death: without the right to create tables all rows go to the default partition.
             get_logger().warning(LogEvent.MONTHS_NOT_ENSURED, **describe(error))
             pause = RETRY_SECONDS
-        try:
-            async with asyncio.timeout(pause):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await stopped_within(stop, pause)

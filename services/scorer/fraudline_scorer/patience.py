@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from fraudline.errors import DependencyAway
+from fraudline.service.run import stopped_within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,16 +47,9 @@ class Patience:
                 result = await operation()
             except DependencyAway as error:
                 self._on_database(error.reason)
-                if time.monotonic() + pause > give_up_at or await self._stopped_within(pause):
+                if time.monotonic() + pause > give_up_at or await stopped_within(self._stop, pause):
                     raise
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
                 self._on_database(None)
                 return result
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._stop.wait()
-        except TimeoutError:
-            return False

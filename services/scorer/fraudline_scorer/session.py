@@ -16,6 +16,7 @@ from fraudline.domain.event import MAX_EVENTS
 from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.log import probe_write
 from fraudline.service.log import LogEvent, describe, get_logger
+from fraudline.service.run import stopped_within
 from fraudline_scorer.announcer import Announcer
 from fraudline_scorer.deliveries import Delivery, decode_delivery, producer_number
 from fraudline_scorer.holes import Holes
@@ -81,7 +82,7 @@ class Sessions:
                 self._standing.broker = "not connected"
                 self._metrics.is_owner.set(0)
             # Spread out, so that owner and standby do not come back in step.
-            await _wait(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311 - a pause, not a secret
+            await stopped_within(stop, pause * random.uniform(0.5, 1.0))  # noqa: S311 - a pause, not a secret
 
     async def _session(self, stop: asyncio.Event) -> None:
         await self._follow()
@@ -184,11 +185,3 @@ class Sessions:
         if message is None:
             return None
         return decode_delivery(message, queue=self._queue)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
