@@ -26,3 +26,5 @@ test: setup
 bench: setup
 	.venv/bin/python tests/bench/replay_rate.py
 	.venv/bin/python tests/bench/rebuild.py
+	PYTHONPATH=tests .venv/bin/python tests/bench/explainer.py
+	PYTHONPATH=tests .venv/bin/python tests/bench/alerts.py

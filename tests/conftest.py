@@ -1,1 +1,1 @@
-pytest_plugins = ["servers.fixtures", "system.fixtures"]
+pytest_plugins = ["servers.chromium", "servers.fixtures", "servers.prometheus", "system.fixtures"]

@@ -76,8 +76,8 @@ def main() -> int:
 
 def _environment(state: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("FRAUDLINE_")}
-    ports = ("INGEST_PORT", "INGEST_ADMIN_PORT", "SCORER_ADMIN_PORT")
-    return own | {f"FRAUDLINE_{name}": "0" for name in ports} | {"FRAUDLINE_STATE_DIR": str(state)}
+    ports = ("INGEST", "INGEST_ADMIN", "SCORER_ADMIN", "EXPLAINER_ADMIN", "ALERTS", "ALERTS_ADMIN")
+    return own | {f"FRAUDLINE_{name}_PORT": "0" for name in ports} | {"FRAUDLINE_STATE_DIR": str(state)}
 
 
 def _file(place: Path) -> tuple[Path, Mapping]:

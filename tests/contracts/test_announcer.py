@@ -12,7 +12,7 @@ from yarl import URL
 
 from fraudline.amqp.connection import connected
 from fraudline.amqp.letters import DeadReason, Letter
-from fraudline.amqp.topology import declare_partition
+from fraudline.amqp.topology import ALERTS_QUEUE, VERDICTS, declare_all
 from fraudline.domain.policy import Decision
 from fraudline.domain.verdict import Verdict
 from fraudline.errors import DependencyAway, Unroutable
@@ -22,7 +22,7 @@ from servers.broker_view import BrokerView
 QUEUE = "scorer.events.0"
 
 
-def a_verdict(transaction_id: str) -> Verdict:
+def a_verdict(transaction_id: str, decision: Decision = Decision.REVIEW) -> Verdict:
     moment = datetime(2026, 11, 23, tzinfo=UTC)
     return Verdict(
         transaction_id=transaction_id,
@@ -31,7 +31,7 @@ def a_verdict(transaction_id: str) -> Verdict:
         partition=0,
         position=1,
         accepted_at=moment,
-        decision=Decision.REVIEW,
+        decision=decision,
         score=0.5,
         reasons=(),
         reasons_status="pending",
@@ -47,7 +47,7 @@ def a_letter() -> Letter:
 
 async def declare(amqp_url: str) -> None:
     async with connected(amqp_url, name="test") as connection, connection.channel() as channel:
-        await declare_partition(channel, 0)
+        await declare_all(channel)
 
 
 @asynccontextmanager
@@ -98,3 +98,16 @@ async def test_a_letter_that_nobody_keeps_is_a_failure_whatever_else_arrived(
 
         with pytest.raises(Unroutable):
             await announcer.announce([a_verdict("t-2")], [a_letter()])
+
+
+async def test_a_flagged_verdict_that_reaches_no_analyst_is_a_failure_an_approval_is_none(
+    amqp_url: str, broker_view: BrokerView
+) -> None:
+    await declare(amqp_url)
+    broker_view.delete_binding(VERDICTS, ALERTS_QUEUE, "verdict.decline")
+    async with connected(amqp_url, name="test") as connection:
+        announcer = await Announcer.on(connection)
+        await announcer.announce([a_verdict("t-1", Decision.APPROVE), a_verdict("t-2", Decision.REVIEW)], [])
+
+        with pytest.raises(Unroutable):
+            await announcer.announce([a_verdict("t-3", Decision.DECLINE)], [])

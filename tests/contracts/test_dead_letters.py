@@ -13,13 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from fraudline.amqp.letters import DeadReason, Letter
 from fraudline.amqp.retry import LetterSender
-from fraudline.amqp.topology import DEAD, TRANSACTIONS, dead_queue, declare_partition, events_queue
+from fraudline.amqp.topology import ALERTS_QUEUE, DEAD, dead_queue, declare_all, events_queue
 from fraudline.cli.dead import Retried
+from fraudline.drain.graveyard import dead_letters_counter, graveyard
 from fraudline.errors import FraudlineError, Unroutable
 from fraudline.local.postgres import Postgres
 from fraudline.postgres.database import Database
 from fraudline.postgres.dead_letters import LetterState, find_letters, list_letters, mark, store_letters
-from fraudline_scorer.graveyard import Graveyard, dead_letters_counter
 from servers.eventually import eventually
 
 QUEUE = events_queue(0)
@@ -41,7 +41,7 @@ async def channel(amqp_url: str) -> AsyncIterator[AbstractChannel]:
     connection = await aio_pika.connect(amqp_url)
     async with connection:
         channel = await connection.channel()
-        await declare_partition(channel, 0)
+        await declare_all(channel)
         yield channel
 
 
@@ -51,9 +51,10 @@ async def a_graveyard(
 ) -> AsyncIterator[CollectorRegistry]:
     """A graveyard at work for the length of a block; it must leave within seconds when told to."""
     registry = CollectorRegistry()
-    graveyard = Graveyard(amqp_url, database, 0, buried=dead_letters_counter(registry), hold_seconds=hold_seconds)
+    buried = dead_letters_counter(registry)
+    drain = graveyard(amqp_url, database, QUEUE, buried=buried, hold_seconds=hold_seconds)
     stop = asyncio.Event()
-    running = asyncio.create_task(graveyard.run(stop))
+    running = asyncio.create_task(drain.run(stop))
     try:
         yield registry
     finally:
@@ -225,19 +226,28 @@ async def test_a_masked_letter_is_never_sent_again(
     assert row["state"] == "open"
 
 
-async def test_a_retry_without_a_bound_queue_says_so_and_counts_as_not_sent(
-    amqp_url: str, channel: AbstractChannel
-) -> None:
-    log = await channel.get_queue(QUEUE)
-    await log.unbind(TRANSACTIONS, routing_key="0")
+async def test_a_retry_without_a_queue_says_so_and_counts_as_not_sent(amqp_url: str, channel: AbstractChannel) -> None:
+    await (await channel.get_queue(QUEUE)).delete(if_unused=False, if_empty=False)
     async with LetterSender.connected(amqp_url) as sender:
         with pytest.raises(Unroutable, match="no queue is bound"):
             await sender.send(QUEUE, b"body")
 
 
+@pytest.mark.parametrize("queue", [QUEUE, ALERTS_QUEUE])
+async def test_a_retry_goes_to_the_queue_that_the_letter_came_from_and_to_no_other(
+    amqp_url: str, channel: AbstractChannel, queue: str
+) -> None:
+    async with LetterSender.connected(amqp_url) as sender:
+        await sender.send(queue, b"body")
+
+    assert {name: await waiting(channel, name) for name in (QUEUE, ALERTS_QUEUE)} == {
+        name: int(name == queue) for name in (QUEUE, ALERTS_QUEUE)
+    }
+
+
 @pytest.mark.usefixtures("channel")
-@pytest.mark.parametrize("queue", ["alerts.verdicts", "scorer.events.", "scorer.events.x", "scorer.events.00"])
-async def test_a_letter_from_no_log_is_refused(amqp_url: str, queue: str) -> None:
+@pytest.mark.parametrize("queue", ["alerts.verdict", "scorer.events.", "scorer.events.x", "scorer.events.00"])
+async def test_a_letter_from_no_queue_of_ours_is_refused(amqp_url: str, queue: str) -> None:
     async with LetterSender.connected(amqp_url) as sender:
         with pytest.raises(FraudlineError, match="no queue that events can be sent to"):
             await sender.send(queue, b"body")

@@ -13,43 +13,27 @@ import httpx2
 import pytest
 
 from fraudline.web.body import MAX_BYTES
-from servers.broker_view import BrokerView
 from servers.eventually import eventually_sync
 from system.ingest_alone import IngestAlone, a_label, a_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fraudline.local.container import RabbitMQContainer
-    from fraudline.local.postgres import Postgres
-    from fraudline.local.rabbitmq import RabbitMQ
+    from servers.fixtures import Urls
 
 CARD_NUMBER = "4111111111111111"
 
 
 @pytest.fixture(scope="module")
-def ingest(
-    rabbitmq: RabbitMQ | RabbitMQContainer,
-    management: httpx2.Client,
-    postgres: Postgres,
-    database_template: str,
-    names: Iterator[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[IngestAlone]:
+def ingest(module_urls: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestAlone]:
     """One ingest for all tests here: none of them may break it."""
-    name = next(names)
-    view = BrokerView(management, name)
-    view.create_virtual_host("fraudline")
-    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {database_template}")
-    ingest = IngestAlone(tmp_path_factory.mktemp("ingest"), rabbitmq.url_of(name), postgres.url(name))
+    ingest = IngestAlone(tmp_path_factory.mktemp("ingest"), *module_urls)
     ingest.service.start()
     eventually_sync(lambda: ingest.service.readiness().get("ready"), within=30)
     yield ingest
     still_ready = ingest.service.readiness().get("ready")
     exit_code = ingest.service.stop()
     log = ingest.log_text()
-    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    view.delete_virtual_host()
     assert still_ready
     assert exit_code == 0
     assert '"level": "error"' not in log, log

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servers.eventually import eventually
+from servers.quorum import kill
 from system.ledger import Journal, assert_ledgers_agree
 from system.payments import public_transactions
 from system.posting import post_all
@@ -118,7 +119,7 @@ async def test_a_restarted_broker_loses_and_doubles_nothing(system: System, rabb
     await system.start(scorers=2)
 
     async def kill_and_start() -> None:
-        await asyncio.to_thread(rabbitmq.kill)
+        await kill(rabbitmq, system.queue_names())
         await asyncio.to_thread(rabbitmq.start)
 
     await post_all(system, public_transactions(TRANSACTIONS), journal, at={MIDDLE: kill_and_start})

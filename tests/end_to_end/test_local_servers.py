@@ -24,9 +24,11 @@ from fraudline.local.postgres import Postgres
 from fraudline.local.postgres_place import wheel_folder
 from fraudline.local.processes import is_alive
 from fraudline.local.rabbitmq import RabbitMQ
+from fraudline.local.rabbitmq_node import VIRTUAL_HOST
 from servers.broker_view import BrokerView, ready_messages
 from servers.eventually import eventually, eventually_sync
 from servers.fixtures import TestRunServers
+from servers.quorum import kill
 
 QUEUE = "kept"
 QUORUM = {"x-queue-type": "quorum"}
@@ -107,12 +109,8 @@ def test_a_node_listens_on_the_loopback_interface_alone(node: RabbitMQ) -> None:
 async def test_a_confirmed_message_survives_the_nodes_kill(node: RabbitMQ) -> None:
     url = node.url
     await publish(url, b"confirmed")
-    # RabbitMQ 3.10 writes a new quorum queue into its directory up to half a second late; killed before, it has a
-    # queue without a leader for ever.
-    directory = node.folder / "data" / "node" / "quorum"
-    await eventually(lambda: any(QUEUE.encode() in path.read_bytes() for path in directory.rglob("names.dets")))
 
-    await asyncio.to_thread(node.kill)
+    await kill(node, [f"{VIRTUAL_HOST}_{QUEUE}"])
     assert not node.is_running
     await asyncio.to_thread(node.start)
 

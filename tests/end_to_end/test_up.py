@@ -1,4 +1,4 @@
-"""`fraudline up` as a new user meets it: two printed lines that work, deaths mended, a stop that keeps everything."""
+"""`fraudline up` as a new user meets it: a link and lines that work, deaths mended, a stop that keeps everything."""
 
 import json
 import os
@@ -14,13 +14,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx2
 import psutil
 import pytest
 
+from fraudline.cli.services import SERVICES, Service
+from fraudline.cli.sign_in import own_name
 from fraudline.local.processes import is_alive
 from servers.eventually import eventually_sync
+from system import services
 
 FRAUDLINE = [sys.executable, "-m", "fraudline.cli.main"]
 START_SECONDS = 120.0
@@ -32,9 +36,9 @@ class Up:
 
     def __init__(self, folder: Path, model: Path, *options: str) -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith("FRAUDLINE_")}
-        ports = ("INGEST_PORT", "INGEST_ADMIN_PORT", "SCORER_ADMIN_PORT")
+        ports = [address.port_variable for service in SERVICES for address in service.addresses]
         self.folder = folder
-        self.environment = own | {f"FRAUDLINE_{name}": "0" for name in ports}
+        self.environment = own | dict.fromkeys(ports, "0")
         self.environment |= {"FRAUDLINE_STATE_DIR": str(folder), "FRAUDLINE_MODEL": str(model)}
         self._output = folder.with_name(f"{folder.name}.output")
         with self._output.open("wb") as output:
@@ -56,6 +60,13 @@ class Up:
     @property
     def curl_lines(self) -> list[str]:
         return [line for line in self.output.splitlines() if line.startswith("curl ")]
+
+    @property
+    def link(self) -> str:
+        """The link to the page, the first that a newcomer reads."""
+        (link,) = re.findall(r"^  open the page: (http://\S+)", self.output, re.MULTILINE)
+        assert isinstance(link, str)
+        return link
 
     @property
     def word(self) -> dict[str, Any]:
@@ -107,9 +118,50 @@ def run_line(line: str) -> dict[str, Any]:
 
 
 def verdict_of(read_line: str) -> dict[str, Any]:
-    found = eventually_sync(lambda: run_line(read_line), until=lambda answer: "verdict" in answer, within=30)
+    """Return the verdict once it is whole: the reasons follow it."""
+
+    def is_whole(answer: dict[str, Any]) -> bool:
+        return "verdict" in answer and answer["verdict"]["reasons_status"] == "ready"
+
+    found = eventually_sync(lambda: run_line(read_line), until=is_whole, within=30)
     verdict: dict[str, Any] = found["verdict"]
     return verdict
+
+
+def sign_in(link: str) -> httpx2.Response:
+    """Open a link as a browser would; return the page that it leads to, or what is said where it leads nowhere."""
+    taken = httpx2.get(link, timeout=20, trust_env=False)
+    if not taken.has_redirect_location:
+        assert "set-cookie" not in taken.headers
+        return taken
+    cookie, *attributes = taken.headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "Secure", "Path=/"} <= set(attributes)
+    # By hand: the client, unlike browsers, trusts no loopback with a secure cookie.
+    page = urljoin(link, taken.headers["location"])
+    return httpx2.get(page, headers={"cookie": cookie}, timeout=20, trust_env=False)
+
+
+def the_printed_link_signs_in_once(up: Up) -> None:
+    assert up.link.startswith(f"{up.word['alerts_url']}/sign-in?token=")
+    page = sign_in(up.link)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert own_name() in page.text
+    refused = sign_in(up.link)
+    assert refused.status_code == 410
+    assert "used" in refused.text
+
+    another = up.call("sign-in", "--name", "Ada Lovelace", "--role", "lead")
+    assert "Ada Lovelace" in sign_in(another.stdout.strip()).text, another.stderr
+
+
+def alerts_of(up: Up, key: str) -> list[dict[str, Any]]:
+    answer = httpx2.get(f"{up.word['alerts_url']}/v1/alerts", headers=bearer(key), timeout=20, trust_env=False)
+    found: list[dict[str, Any]] = answer.raise_for_status().json()["alerts"]
+    return found
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
 
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -143,6 +195,7 @@ def test_the_first_steps_of_a_new_user_and_what_is_left_after_a_stop(folder: Pat
         post_line, read_line = up.curl_lines
         assert run_line(post_line) == {"transaction_id": "first-transaction", "status": "accepted"}
         first = verdict_of(read_line)
+        the_printed_link_signs_in_once(up)
 
         refused = up.call("up")
         assert refused.returncode == 1
@@ -164,6 +217,7 @@ def test_the_first_steps_of_a_new_user_and_what_is_left_after_a_stop(folder: Pat
     again = Up(folder, starter_model)
     try:
         again.until_it_says("Ctrl-C stops everything")
+        assert own_name() in sign_in(again.link).text
         read_again = again.curl_lines[1]
         assert read_again.split("-H")[1] == read_line.split("-H")[1], "another key than at the first start"
         assert verdict_of(read_again) == first
@@ -181,6 +235,60 @@ def test_the_first_steps_of_a_new_user_and_what_is_left_after_a_stop(folder: Pat
         assert again.call("dead", "list").returncode == 78
     finally:
         again.end()
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_brings_alerts_with_reasons_and_an_open_page_holds_up_no_stop(
+    folder: Path, starter_model: Path
+) -> None:
+    up = Up(folder, starter_model, "--demo")
+    try:
+        up.until_it_says("the first verdict is stored")
+        key = up.call("keys", "create", "--role", "analyst", "--name", "reader").stdout.strip()
+
+        def first_alert() -> dict[str, Any]:
+            return next((alert for alert in alerts_of(up, key) if alert["reasons_status"] == "ready"), {})
+
+        alert = eventually_sync(first_alert, within=120, despite=(httpx2.HTTPStatusError,))
+        assert alert["status"] == "open"
+        assert all(reason["text"] for reason in alert["reasons"])
+        up.until_it_says("alerts are open")
+
+        stream = f"{up.word['alerts_url']}/v1/alerts/stream"
+        with httpx2.stream("GET", stream, headers=bearer(key), timeout=20, trust_env=False) as reading:
+            assert reading.status_code == 200
+            assert next(reading.iter_lines())
+            up.process.send_signal(signal.SIGINT)
+            assert up.process.wait(STOP_SECONDS) == 0, up.output
+        assert "did not stop in order" not in up.output
+        assert "job_overdue" not in (folder / "logs" / "alerts.log").read_text()
+    finally:
+        up.end()
+
+
+@pytest.mark.parametrize(
+    "kind", [service for service in SERVICES if not service.needs_broker], ids=lambda kind: str(kind.name)
+)
+async def test_what_is_started_while_the_broker_boots_is_ready_without_one(
+    tmp_path: Path, kind: Service, database_url: str, starter_model: Path, unused_tcp_port: int
+) -> None:
+    service = services.Service(
+        kind.module,
+        {
+            "FRAUDLINE_AMQP_URL": "amqp://nobody.invalid",
+            "FRAUDLINE_DATABASE_URL": database_url,
+            "FRAUDLINE_MODEL": str(starter_model),
+            "FRAUDLINE_STATE_DIR": str(tmp_path),
+            kind.admin.port_variable: str(unused_tcp_port),
+        },
+        unused_tcp_port,
+        tmp_path / "log",
+    )
+    service.start()
+    try:
+        await service.until_ready()
+    finally:
+        assert service.stop() == 0, service.log.read_text()
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_started(folder: Path) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx2
 import pytest
@@ -134,6 +135,31 @@ def broker_view(management: httpx2.Client, names: Iterator[str]) -> Iterator[Bro
 def amqp_url(rabbitmq: RabbitMQ | RabbitMQContainer, broker_view: BrokerView) -> str:
     """A virtual host of the test's own."""
     return rabbitmq.url_of(broker_view.virtual_host)
+
+
+class Urls(NamedTuple):
+    """Where a broker and a database are."""
+
+    amqp_url: str
+    database_url: str
+
+
+@pytest.fixture(scope="module")
+def module_urls(
+    rabbitmq: RabbitMQ | RabbitMQContainer,
+    management: httpx2.Client,
+    postgres: Postgres,
+    database_template: str,
+    names: Iterator[str],
+) -> Iterator[Urls]:
+    """A virtual host and a migrated database for all tests of a module: none of them may break it."""
+    name = next(names)
+    view = BrokerView(management, name)
+    view.create_virtual_host("fraudline")
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {database_template}")
+    yield Urls(rabbitmq.url_of(name), postgres.url(name))
+    view.delete_virtual_host()
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

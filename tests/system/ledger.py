@@ -31,6 +31,7 @@ from contextlib import asynccontextmanager
 OBSERVER = "test.observer"
 
 _WAITING_QUEUES = ("scorer.events.0", "scorer.events.0.dead")
+_ALERT_QUEUES = ("alerts.verdicts", "alerts.verdicts.dead")
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Ledger:
     verdicts: int
     recovered: int
     announced_again: int
+    alerts: int = 0
 
 
 async def observe(amqp_url: str) -> None:
@@ -127,7 +129,8 @@ async def assert_ledgers_agree(
         # lost: acknowledged, and no verdict.
         await eventually(is_scored, within=within)
 
-        for queue in _WAITING_QUEUES:
+        queues = _WAITING_QUEUES + (_ALERT_QUEUES if system.alerts else ())
+        for queue in queues:
 
             async def is_empty(queue: str = queue) -> bool:
                 return await waiting(system.amqp_url, queue) == 0
@@ -142,7 +145,7 @@ async def assert_ledgers_agree(
 
         await eventually(is_announced, within=within)
         # Delivered and not acknowledged counts as waiting too.
-        await eventually(lambda: {system.broker.messages()[queue] for queue in _WAITING_QUEUES} == {0}, within=within)
+        await eventually(lambda: {system.broker.messages()[queue] for queue in queues} == {0}, within=within)
         return await _agree(connection, system, journal, open_letters)
     finally:
         await connection.close()
@@ -192,9 +195,51 @@ async def _agree(
     repeated = await audit(system.database_url, system.model)
     assert repeated.differing == 0, repeated.differences[:3]
     assert repeated.checked == len(verdicts)
+    alerts = await _alerts_agree(connection, within=20.0) if system.alerts else 0
     return Ledger(
         acknowledged=len(journal.acknowledged),
         verdicts=len(verdicts),
         recovered=len(verdicts.keys() - journal.acknowledged),
         announced_again=sum(len(lines) - 1 for lines in events.values()),
+        alerts=alerts,
     )
+
+
+async def _alerts_agree(connection: asyncpg.Connection[asyncpg.Record], *, within: float) -> int:
+    """Hold alerts, feed, dispositions and labels against each other; return how many alerts there are."""
+
+    async def missing() -> int:
+        return int(
+            await connection.fetchval(
+                "select count(*) from fraudline.verdicts v where decision <> 'approve'"
+                " and not exists (select from fraudline.alerts a where a.transaction_id = v.transaction_id)"
+            )
+        )
+
+    await eventually(missing, until=lambda count: count == 0, within=within)
+    alerts = await connection.fetch("select * from fraudline.alerts")
+    flagged = await connection.fetch("select transaction_id from fraudline.verdicts where decision <> 'approve'")
+    assert sorted(row["transaction_id"] for row in alerts) == sorted(row["transaction_id"] for row in flagged)
+
+    # The feed: every number once, every alert opened once, every decided one disposed once.
+    events = await connection.fetch("select number, alert_id, kind from fraudline.alert_events order by number")
+    last = await connection.fetchval("select last_number from fraudline.alert_feed")
+    assert [row["number"] for row in events] == list(range(1, last + 1)), "the feed has a gap or a double"
+    told = {kind: sorted(row["alert_id"] for row in events if row["kind"] == kind) for kind in ("opened", "disposed")}
+    assert told["opened"] == sorted(row["id"] for row in alerts)
+    assert told["disposed"] == sorted(row["id"] for row in alerts if row["status"] == "closed")
+
+    # Every disposition is a label in the log's tables, once.
+    said = await connection.fetch(
+        "select a.transaction_id, d.disposition, d.decided_by from fraudline.dispositions d"
+        " join fraudline.alerts a on a.id = d.alert_id order by 1"
+    )
+
+    async def labels() -> list[tuple[str, ...]]:
+        rows = await connection.fetch(
+            "select transaction_id, label, posted_by from fraudline.labels where source = 'analyst' order by 1"
+        )
+        return [tuple(row) for row in rows]
+
+    await eventually(labels, until=lambda found: found == [tuple(row) for row in said], within=within)
+    return len(alerts)

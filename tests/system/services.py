@@ -28,6 +28,12 @@ class Service:
     admin_port: int
     log: Path
     process: subprocess.Popen[bytes] | None = field(default=None)
+    port: int | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its public port is."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -116,7 +122,7 @@ class Service:
 
 @dataclass
 class System:
-    """One ingest, and scorers of which one owns the partition, over a broker and a database of the test's own."""
+    """One ingest, scorers of which one owns the partition, explainers, alerts, over servers of the test's own."""
 
     folder: Path
     broker: BrokerView
@@ -126,6 +132,8 @@ class System:
     api_key: str
     ingest: Service = field(init=False)
     scorers: list[Service] = field(default_factory=list)
+    explainers: list[Service] = field(default_factory=list)
+    alerts: list[Service] = field(default_factory=list)
     ports: set[int] = field(default_factory=set)
     ingest_port: int = field(init=False)
 
@@ -182,12 +190,55 @@ class System:
         self.scorers.append(scorer)
         return scorer
 
-    async def start(self, *, scorers: int = 1) -> None:
-        started = [self.ingest, *(self.new_scorer() for _ in range(scorers))]
+    def new_explainer(self) -> Service:
+        """Return an explainer that is not started yet."""
+        admin_port = self._new_port()
+        explainer = Service(
+            "fraudline_scorer.explainer",
+            self._environment() | {"FRAUDLINE_EXPLAINER_ADMIN_PORT": str(admin_port)},
+            admin_port,
+            self.folder / f"explainer-{len(self.explainers)}.log",
+        )
+        self.explainers.append(explainer)
+        return explainer
+
+    def new_alerts(self, *, fail_at: str | None = None) -> Service:
+        """Return a process of alerts that is not started yet; `fail_at` kills it there (see `alerts_that_fail`)."""
+        port, admin_port = self._new_port(), self._new_port()
+        others = (self.ingest, *self.scorers, *self.explainers)
+        status_urls = " ".join(f"http://127.0.0.1:{number}" for number in (*(s.admin_port for s in others), admin_port))
+        fault = {} if fail_at is None else {"FAIL_AT": fail_at, "PYTHONPATH": str(Path(__file__).parents[1])}
+        alerts = Service(
+            "fraudline_alerts" if fail_at is None else "system.alerts_that_fail",
+            self._environment()
+            | {
+                "FRAUDLINE_ALERTS_PORT": str(port),
+                "FRAUDLINE_ALERTS_ADMIN_PORT": str(admin_port),
+                "FRAUDLINE_STATUS_URLS": status_urls,
+            }
+            | fault,
+            admin_port,
+            self.folder / f"alerts-{len(self.alerts)}.log",
+            port=port,
+        )
+        self.alerts.append(alerts)
+        return alerts
+
+    async def start(self, *, scorers: int = 1, explainers: int = 0, alerts: int = 0) -> None:
+        started = [
+            self.ingest,
+            *(self.new_scorer() for _ in range(scorers)),
+            *(self.new_explainer() for _ in range(explainers)),
+            *(self.new_alerts() for _ in range(alerts)),
+        ]
         for service in started:
             service.start()
         for service in started:
             await service.until_ready()
+
+    def queue_names(self) -> list[str]:
+        """Return the queues as the broker names them on its disk."""
+        return [f"{self.broker.virtual_host}_{queue}" for queue in self.broker.queues()]
 
     def owner(self) -> Service | None:
         """Return the scorer that owns the partition now."""
@@ -199,5 +250,5 @@ class System:
         return None
 
     def end(self) -> None:
-        for service in (self.ingest, *self.scorers):
+        for service in (self.ingest, *self.scorers, *self.explainers, *self.alerts):
             service.end()

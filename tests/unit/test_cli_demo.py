@@ -27,5 +27,5 @@ def test_a_service_that_was_started_again_takes_nothing_back() -> None:
 
 
 def test_nothing_is_counted_before_anything_is_seen() -> None:
-    counts = DemoCounts("http://ingest", "http://scorer")
-    assert (counts.accepted.total, counts.scored.total, counts.flagged.total) == (0, 0, 0)
+    counts = DemoCounts({"ingest": "http://ingest", "scorer": "http://scorer", "alerts": "http://alerts"})
+    assert (counts.accepted.total, counts.scored.total, counts.flagged.total, counts.open_alerts) == (0, 0, 0, 0)

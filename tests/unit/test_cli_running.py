@@ -9,11 +9,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fraudline.cli.running import RunningSystem, amqp_url, database_url, forget, ingest_target, model_folder
+from fraudline.cli.running import (
+    RunningSystem,
+    alerts_url,
+    amqp_url,
+    database_url,
+    forget,
+    given_alerts_url,
+    ingest_target,
+    model_folder,
+)
 from fraudline.errors import ConfigurationError
 
 SYSTEM = RunningSystem(
     ingest_url="http://127.0.0.1:8080",
+    alerts_url="http://127.0.0.1:8082",
     api_key="flk_commands",
     database_url="postgresql://database",
     amqp_url="amqp://broker",
@@ -25,6 +35,7 @@ VARIABLES = (
     "FRAUDLINE_DATABASE_URL",
     "FRAUDLINE_AMQP_URL",
     "FRAUDLINE_MODEL",
+    "FRAUDLINE_ALERTS_URL",
 )
 
 
@@ -43,6 +54,7 @@ def test_commands_work_on_the_system_that_runs_from_the_state_folder(folder: Pat
     assert database_url() == SYSTEM.database_url
     assert amqp_url() == SYSTEM.amqp_url
     assert model_folder() == Path(SYSTEM.model)
+    assert alerts_url() == SYSTEM.alerts_url
 
 
 def test_only_the_owner_of_the_folder_can_read_the_word(folder: Path) -> None:
@@ -58,6 +70,18 @@ def test_variables_outrank_the_running_system(folder: Path, monkeypatch: pytest.
     assert ingest_target().url == "http://elsewhere:1"
     assert ingest_target().api_key == "flk_elsewhere"
     assert database_url() == "postgres://elsewhere"
+    monkeypatch.setenv("FRAUDLINE_ALERTS_URL", "https://alerts.example.org/")
+    assert alerts_url() == "https://alerts.example.org"
+
+
+def test_no_link_leads_from_one_database_to_the_page_of_another(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SYSTEM.write(folder)
+    monkeypatch.setenv("FRAUDLINE_DATABASE_URL", "postgresql://elsewhere")
+    with pytest.raises(ConfigurationError, match="FRAUDLINE_ALERTS_URL: is not set, but FRAUDLINE_DATABASE_URL is"):
+        alerts_url()
+
+    monkeypatch.setenv("FRAUDLINE_DATABASE_URL", SYSTEM.database_url)
+    assert alerts_url() == SYSTEM.alerts_url
 
 
 def test_the_key_of_one_system_never_goes_to_another(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +91,7 @@ def test_the_key_of_one_system_never_goes_to_another(folder: Path, monkeypatch: 
         ingest_target()
 
 
-@pytest.mark.parametrize("find", [ingest_target, database_url, amqp_url, model_folder])
+@pytest.mark.parametrize("find", [ingest_target, database_url, amqp_url, model_folder, alerts_url])
 def test_without_a_system_the_sentence_names_the_ways_out(folder: Path, find: object) -> None:
     assert callable(find)
     with pytest.raises(ConfigurationError) as error:
@@ -89,6 +113,16 @@ def test_a_url_of_another_kind_is_refused_by_its_variable(
     monkeypatch.setenv(variable, "mysql://x")
     with pytest.raises(ConfigurationError, match=variable):
         find()
+
+
+@pytest.mark.parametrize(
+    "url", ["alerts.example.org", "https://", "https://[", "ftp://x", "http://x/?a", "http://x/#a", "http://x/a"]
+)
+@pytest.mark.usefixtures("folder")
+def test_what_no_browser_could_open_is_no_address_of_the_page(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAUDLINE_ALERTS_URL", url)
+    with pytest.raises(ConfigurationError, match="FRAUDLINE_ALERTS_URL: must be an address like https://"):
+        given_alerts_url()
 
 
 @pytest.mark.parametrize(

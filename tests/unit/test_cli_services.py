@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fraudline.cli.services import INGEST, SCORER, SERVICES, choose_ports, service_environment
+from fraudline.cli.services import ALERTS, INGEST, SCORER, SERVICES, choose_ports, service_environment
 from fraudline.errors import ConfigurationError
 from fraudline.local.ports import free_port
 
+STATUS_VARIABLE = "FRAUDLINE_STATUS_URLS"
 VARIABLES = [address.port_variable for service in SERVICES for address in service.addresses]
 
 
@@ -59,6 +60,8 @@ def test_a_service_that_listens_everywhere_is_reached_by_loopback(monkeypatch: p
     ports = choose_ports()
     assert ports.url(INGEST.public) == f"http://127.0.0.1:{ports.chosen['FRAUDLINE_INGEST_PORT']}"
     assert ports.url(SCORER.admin).startswith("http://127.0.0.1:")
+    assert ports.public_url(INGEST) == ports.url(INGEST.public)
+    assert ports.public_url(SCORER) == ports.url(SCORER.admin)
 
 
 def test_a_service_sees_our_environment_and_what_the_run_decides(
@@ -72,3 +75,18 @@ def test_a_service_sees_our_environment_and_what_the_run_decides(
     assert environment["FRAUDLINE_STATE_DIR"] == str(tmp_path)
     assert environment["FRAUDLINE_MODEL"] == "/model"
     assert environment["FRAUDLINE_INGEST_PORT"] == str(ports.chosen["FRAUDLINE_INGEST_PORT"])
+
+
+def test_the_status_page_shows_every_service_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STATUS_VARIABLE, "")
+    monkeypatch.setenv(ALERTS.admin.host_variable, "::1")
+    ports = choose_ports()
+    told = service_environment(tmp_path, ports)[STATUS_VARIABLE]
+    assert told.split() == [ports.url(service.admin) for service in SERVICES]
+    assert f"http://[::1]:{ports.chosen[ALERTS.admin.port_variable]}" in told
+
+
+def test_the_status_page_shows_what_its_owner_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STATUS_VARIABLE, "http://10.0.0.1:9081 http://10.0.0.2:9081")
+    told = service_environment(tmp_path, choose_ports())[STATUS_VARIABLE]
+    assert told == "http://10.0.0.1:9081 http://10.0.0.2:9081"

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudline.domain.policy import MODEL_UNAVAILABLE, UNKNOWN_RATE, Decision, Thresholds, decide
+from fraudline.domain.policy import MODEL_UNAVAILABLE, POLICY_CODES, UNKNOWN_RATE, Decision, Reason, Thresholds, decide
+from fraudline.domain.reasons import NO_SCORE, NOTHING_STANDS_OUT
 from fraudline.domain.verdict import Verdict
 
 THRESHOLDS = Thresholds(review=0.2, decline=0.8)
+EXPLAINED = Reason("amount", "The amount comes to 912.40 EUR.", 1.25)
 ACCEPTED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 VERDICT = Verdict(
     transaction_id="t-1",
@@ -22,7 +24,7 @@ VERDICT = Verdict(
     decision=Decision.REVIEW,
     score=0.5,
     reasons=(UNKNOWN_RATE,),
-    reasons_status="ready",
+    reasons_status="pending",
     model="starter-1",
     policy="thresholds-1",
     scored_at=ACCEPTED_AT + timedelta(microseconds=1500),
@@ -33,6 +35,7 @@ VERDICT = Verdict(
 def test_what_cannot_be_judged_never_passes_unseen(score: float, has_rate: bool) -> None:  # noqa: FBT001 - hypothesis passes values so
     decision, reasons = decide(score, has_rate=has_rate, thresholds=THRESHOLDS)
 
+    assert {reason.code for reason in reasons} <= POLICY_CODES
     if not math.isfinite(score):
         assert (decision, reasons) == (Decision.REVIEW, (MODEL_UNAVAILABLE,))
     elif not has_rate:
@@ -63,6 +66,28 @@ def test_a_verdict_is_told_in_the_same_bytes_each_time() -> None:
     assert event["id"] == "verdict-t-1"
     assert event["data"] == VERDICT.public()
     assert event["data"]["latency_ms"] == 1.5
+
+
+@pytest.mark.parametrize("decision", [Decision.REVIEW, Decision.DECLINE])
+@pytest.mark.parametrize("by_policy", [(), (UNKNOWN_RATE,), (MODEL_UNAVAILABLE,)])
+@pytest.mark.parametrize("added", [(), (EXPLAINED,), (NO_SCORE,), (EXPLAINED, NOTHING_STANDS_OUT)])
+def test_reasons_that_are_added_later_change_the_verdict_and_not_its_event(
+    decision: Decision, by_policy: tuple[Reason, ...], added: tuple[Reason, ...]
+) -> None:
+    scored = replace(VERDICT, decision=decision, reasons=by_policy, reasons_status="pending")
+
+    explained = replace(scored, reasons=(*by_policy, *added), reasons_status="ready")
+
+    assert explained.event() == scored.event()
+    assert json.loads(scored.event())["data"] == scored.public()
+    assert explained.public()["reasons_status"] == "ready"
+    assert len(explained.public()["reasons"]) == len(by_policy) + len(added)
+
+
+def test_an_approved_verdict_is_told_as_ready() -> None:
+    approved = replace(VERDICT, decision=Decision.APPROVE, reasons=(), reasons_status="ready")
+
+    assert json.loads(approved.event())["data"] == approved.public()
 
 
 def test_a_score_that_is_none_is_told_as_null() -> None:

@@ -35,8 +35,8 @@ class Machine:
         monkeypatch.setattr(install, "find_rabbitmq", lambda: PROGRAMS if self.is_installed else None)
         monkeypatch.setattr(install, "can_apt", lambda: "apt" in self.offers)
         monkeypatch.setattr(install, "can_brew", lambda: "brew" in self.offers)
-        monkeypatch.setattr(install, "install_by_apt", lambda _tell: self.install("apt"))
-        monkeypatch.setattr(install, "install_by_brew", lambda _tell: self.install("brew"))
+        monkeypatch.setattr(install, "install_by_apt", lambda _packages, _tell: self.install("apt"))
+        monkeypatch.setattr(install, "install_by_brew", lambda _formula, _tell: self.install("brew"))
         monkeypatch.setattr(install, "does_succeed", lambda command: f"{command[0]} engine" in self.offers)
         monkeypatch.setattr(shutil, "which", lambda name: name if name in {"podman", "docker"} else None)
 

@@ -28,6 +28,11 @@ class Inbox:
         """Take a message from the client library."""
         self._messages.put_nowait(message)
 
+    @property
+    def has_message(self) -> bool:
+        """Whether a message is there."""
+        return self._head is not None or not self._messages.empty()
+
     async def wait(self, seconds: float) -> bool:
         """Wait at most `seconds`; return whether a message is there."""
         if self._head is None:
@@ -44,6 +49,13 @@ class Inbox:
         if message is None and not self._messages.empty():
             message = self._messages.get_nowait()
         return message
+
+    def take_all(self) -> "list[AbstractIncomingMessage]":
+        """Take everything that has been delivered."""
+        taken = []
+        while (message := self.take()) is not None:
+            taken.append(message)
+        return taken
 
 
 @asynccontextmanager

@@ -41,6 +41,7 @@ class DeadReason(StrEnum):
     MESSAGE_TOO_LARGE = "message_too_large"
     TRANSACTION_ID_CONFLICT = "transaction_id_conflict"
     LABEL_CONFLICT = "label_conflict"
+    UNKNOWN_VERDICT = "unknown_verdict"
     SCORING_FAILED = "scoring_failed"
     TOOK_THE_PROCESS_DOWN = "took_the_process_down"
     NOT_STORABLE = "not_storable"

@@ -1,15 +1,20 @@
 """Exchanges, queues and bindings, under the names that operators and consumers hold on to."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractQueue
+
+from fraudline.domain.partition import PARTITIONS
+from fraudline.domain.policy import Decision
 
 TRANSACTIONS: Final = "fraudline.transactions"
 LABELS: Final = "fraudline.labels"
 VERDICTS: Final = "fraudline.verdicts"
 DEAD: Final = "fraudline.dead"
+
+ALERTS_QUEUE: Final = "alerts.verdicts"
 
 # Over the limit the broker dead-letters. It is high because every lost connection counts towards it, and never -1:
 # RabbitMQ 3.10 then drops a message at its first redelivery.
@@ -28,23 +33,37 @@ def events_queue(partition: int) -> str:
     return f"scorer.events.{partition}"
 
 
+def verdict_key(decision: Decision) -> str:
+    """Return the routing key under which verdicts with this decision are announced."""
+    return f"verdict.{decision.value}"
+
+
 def dead_queue(queue: str) -> str:
     """Return the name of the dead queue of `queue`."""
     return f"{queue}.dead"
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionQueues:
-    """The queues of one partition, declared on one channel."""
+class Queues:
+    """A queue with its dead queue, declared on one channel."""
 
     events: AbstractQueue
     dead: AbstractQueue
 
 
-async def declare_partition(channel: AbstractChannel, partition: int) -> PartitionQueues:
-    """Declare everything that one partition's events pass through; does nothing where it is there already.
+async def declare_all(channel: AbstractChannel) -> None:
+    """Declare everything that events, verdicts and dead letters pass through; what is there already stays as it is.
 
-    At-least-once dead-lettering needs all of: its strategy, `overflow=reject-publish`, a dead-letter exchange.
+    Raises:
+        aio_pika.exceptions.ChannelPreconditionFailed: A queue or exchange of that name has other properties.
+    """
+    for partition in range(PARTITIONS):
+        await declare_partition(channel, partition)
+    await declare_alerts(channel)
+
+
+async def declare_partition(channel: AbstractChannel, partition: int) -> Queues:
+    """Declare everything that one partition's events pass through; does nothing where it is there already.
 
     Raises:
         aio_pika.exceptions.ChannelPreconditionFailed: A queue or exchange of that name has other properties.
@@ -52,9 +71,33 @@ async def declare_partition(channel: AbstractChannel, partition: int) -> Partiti
     transactions = await channel.declare_exchange(TRANSACTIONS, ExchangeType.DIRECT, durable=True)
     labels = await channel.declare_exchange(LABELS, ExchangeType.FANOUT, durable=True)
     await channel.declare_exchange(VERDICTS, ExchangeType.TOPIC, durable=True)
-    dead = await channel.declare_exchange(DEAD, ExchangeType.DIRECT, durable=True)
+    # In the order in which they came: one consumer at a time.
+    queues = await _declare(channel, events_queue(partition), {"x-single-active-consumer": True})
+    await queues.events.bind(transactions, routing_key=str(partition))
+    await queues.events.bind(labels)
+    return queues
 
-    name = events_queue(partition)
+
+async def declare_alerts(channel: AbstractChannel) -> Queues:
+    """Declare the queue of flagged verdicts, which all processes of alerts share.
+
+    Raises:
+        aio_pika.exceptions.ChannelPreconditionFailed: A queue or exchange of that name has other properties.
+    """
+    verdicts = await channel.declare_exchange(VERDICTS, ExchangeType.TOPIC, durable=True)
+    queues = await _declare(channel, ALERTS_QUEUE, {})
+    for decision in Decision:
+        if decision is not Decision.APPROVE:
+            await queues.events.bind(verdicts, routing_key=verdict_key(decision))
+    return queues
+
+
+async def _declare(channel: AbstractChannel, name: str, arguments: dict[str, Any]) -> Queues:
+    """Declare a queue and its dead queue.
+
+    At-least-once dead-lettering needs all of: its strategy, `overflow=reject-publish`, a dead-letter exchange.
+    """
+    dead = await channel.declare_exchange(DEAD, ExchangeType.DIRECT, durable=True)
     graveyard = await channel.declare_queue(
         dead_queue(name),
         durable=True,
@@ -72,15 +115,13 @@ async def declare_partition(channel: AbstractChannel, partition: int) -> Partiti
         durable=True,
         arguments={
             "x-queue-type": "quorum",
-            "x-single-active-consumer": True,
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-max-length-bytes": MAX_QUEUE_BYTES,
             "x-overflow": "reject-publish",
             "x-dead-letter-exchange": DEAD,
             "x-dead-letter-routing-key": name,
             "x-dead-letter-strategy": "at-least-once",
+            **arguments,
         },
     )
-    await events.bind(transactions, routing_key=str(partition))
-    await events.bind(labels)
-    return PartitionQueues(events=events, dead=graveyard)
+    return Queues(events=events, dead=graveyard)

@@ -44,11 +44,12 @@ class Growth:
 
 
 class DemoCounts:
-    """Accepted, scored, flagged since the services were started, from their metrics."""
+    """Accepted, scored, flagged since the services were started, and alerts that wait, from the services' metrics."""
 
-    def __init__(self, ingest_admin_url: str, scorer_admin_url: str) -> None:
+    def __init__(self, admin_urls: Mapping[str, str]) -> None:
         self.accepted, self.scored, self.flagged = Growth(), Growth(), Growth()
-        self._ingest, self._scorer = f"{ingest_admin_url}/metrics", f"{scorer_admin_url}/metrics"
+        self.open_alerts = 0.0
+        self._urls = {name: f"{url}/metrics" for name, url in admin_urls.items()}
 
     async def tell(self, tell: Tell, *, started: float) -> None:
         """Tell of the first verdict, and then of all of them every ten seconds, for ever."""
@@ -64,20 +65,23 @@ class DemoCounts:
                     said_at = time.monotonic()
                     tell(
                         f"since the start: {self.accepted.total:,.0f} accepted, {self.scored.total:,.0f} scored, "
-                        f"{self.flagged.total:,.0f} flagged"
+                        f"{self.flagged.total:,.0f} flagged; {self.open_alerts:,.0f} alerts are open"
                     )
                 await asyncio.sleep(COUNT_EVERY_SECONDS / 10 if has_first else LOOK_EVERY_SECONDS)
 
     async def _look(self, http: httpx2.AsyncClient) -> None:
-        ingest = (await http.get(self._ingest)).raise_for_status().text
-        scorer = (await http.get(self._scorer)).raise_for_status().text
+        ingest, scorer = await self._metrics(http, "ingest"), await self._metrics(http, "scorer")
         self.accepted.see(_sum(ingest, "fraudline_events_accepted_total", lambda labels: labels["kind"] != "label"))
         self.scored.see(_sum(scorer, "fraudline_verdicts_total", lambda _: True))
         self.flagged.see(_sum(scorer, "fraudline_verdicts_total", lambda labels: labels["decision"] != "approve"))
+        self.open_alerts = _sum(await self._metrics(http, "alerts"), "fraudline_alerts_open", lambda _: True)
+
+    async def _metrics(self, http: httpx2.AsyncClient, service: str) -> str:
+        return (await http.get(self._urls[service])).raise_for_status().text
 
 
 def _sum(text: str, name: str, counts: Callable[[Mapping[str, str]], bool]) -> float:
-    """Return the sum of a counter over the labels that count."""
+    """Return the sum of a metric over the labels that count."""
     return sum(
         sample.value
         for family in text_string_to_metric_families(text)

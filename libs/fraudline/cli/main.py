@@ -38,6 +38,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "up": Entry("fraudline.cli.up", "up", "Run everything on this machine."),
     "migrate": Entry("fraudline.cli.migrate", "migrate", "Bring the database's schema up to date."),
+    "sign-in": Entry("fraudline.cli.sign_in", "sign_in", "Print a link that signs a person in to the page."),
     "keys": Entry("fraudline.cli.keys", "keys", "Create, list and revoke API keys."),
     "simulate": Entry("fraudline.cli.simulate", "simulate", "Invent payments with fraud, live or into a file."),
     "replay": Entry("fraudline.cli.replay", "replay", "Post a file's transactions, with labels as they fall due."),

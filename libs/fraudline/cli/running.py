@@ -9,6 +9,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -17,8 +18,12 @@ from fraudline.local.processes import SAME_START_SECONDS, is_alive
 from fraudline.local.state_folder import write_private
 
 STATE_VARIABLE = "FRAUDLINE_STATE_DIR"
+DATABASE_VARIABLE = "FRAUDLINE_DATABASE_URL"
+ALERTS_VARIABLE = "FRAUDLINE_ALERTS_URL"
 DEFAULT_STATE_FOLDER = ".fraudline"
 FILE_NAME = "running.json"
+# Path, query and fragment of an address that names a server and no page of it.
+_ROOTS = {("", "", ""), ("/", "", "")}
 
 
 def state_folder() -> Path:
@@ -31,6 +36,7 @@ class RunningSystem:
     """Addresses, a key for the commands, process numbers; read by nobody but the owner of the state folder."""
 
     ingest_url: str
+    alerts_url: str
     api_key: str
     database_url: str
     amqp_url: str
@@ -92,18 +98,56 @@ def ingest_target() -> IngestTarget:
     return IngestTarget(system.ingest_url, key or system.api_key)
 
 
+def given_alerts_url() -> str | None:
+    """Return FRAUDLINE_ALERTS_URL; None where it is not set.
+
+    Raises:
+        ConfigurationError: It is no address of a web server.
+    """
+    url = os.environ.get(ALERTS_VARIABLE)
+    if not url:
+        return None
+    try:
+        address = urlsplit(url)
+        # The page is all that its host serves: its cookie and its links begin at the root.
+        is_server = address.scheme in {"http", "https"} and address.hostname and address[2:] in _ROOTS
+    except ValueError:
+        is_server = False
+    if not is_server:
+        raise ConfigurationError(ALERTS_VARIABLE, "must be an address like https://alerts.example.org")
+    return url.rstrip("/")
+
+
+def alerts_url() -> str:
+    """Return where people reach the page of the system that `database_url` belongs to.
+
+    Raises:
+        ConfigurationError: FRAUDLINE_ALERTS_URL is not set, and the running system, if there is one, is another.
+    """
+    if url := given_alerts_url():
+        return url
+    database = os.environ.get(DATABASE_VARIABLE)
+    if not database:
+        return _running(ALERTS_VARIABLE, f"set it and {DATABASE_VARIABLE} to those of another system").alerts_url
+    system = RunningSystem.read(state_folder())
+    if system is None or system.database_url != database:
+        raise ConfigurationError(
+            ALERTS_VARIABLE, f"is not set, but {DATABASE_VARIABLE} is; set it to where people reach that system's page"
+        )
+    return system.alerts_url
+
+
 def database_url() -> str:
     """Return FRAUDLINE_DATABASE_URL, or the database of the running system.
 
     Raises:
         ConfigurationError: Neither is there.
     """
-    variable = "FRAUDLINE_DATABASE_URL"
-    url = os.environ.get(variable)
+    url = os.environ.get(DATABASE_VARIABLE)
     if not url:
-        return _running(variable, "set it to postgresql://user:password@host:5432/database").database_url
+        return _running(DATABASE_VARIABLE, "set it to postgresql://user:password@host:5432/database").database_url
     if not url.startswith(("postgresql://", "postgres://")):
-        raise ConfigurationError(variable, "must start with postgresql://")
+        raise ConfigurationError(DATABASE_VARIABLE, "must start with postgresql://")
     return url
 
 

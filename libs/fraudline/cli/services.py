@@ -10,6 +10,7 @@ from fraudline.errors import ConfigurationError
 from fraudline.local.ports import LOOPBACK, free_port, is_free
 
 HIGHEST_PORT = 65_535
+STATUS_VARIABLE = "FRAUDLINE_STATUS_URLS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,16 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: `python -m module` with a public port, where it has one, and an admin port."""
+    """One service: `python -m module` with a public port, where it has one, and an admin port.
+
+    `needs_broker`: whether it can do nothing without RabbitMQ.
+    """
 
     name: str
     module: str
     admin: Address
     public: Address | None = None
+    needs_broker: bool = True
 
     @property
     def command(self) -> list[str]:
@@ -52,7 +57,21 @@ SCORER = Service(
     "fraudline_scorer",
     admin=Address("FRAUDLINE_SCORER_ADMIN_HOST", "FRAUDLINE_SCORER_ADMIN_PORT", 9081),
 )
-SERVICES = (INGEST, SCORER)
+# A process of its own in the scorer's service: reasons take their time, and no verdict waits for them.
+EXPLAINER = Service(
+    "explainer",
+    "fraudline_scorer.explainer",
+    admin=Address("FRAUDLINE_EXPLAINER_ADMIN_HOST", "FRAUDLINE_EXPLAINER_ADMIN_PORT", 9083),
+    needs_broker=False,
+)
+ALERTS = Service(
+    "alerts",
+    "fraudline_alerts",
+    admin=Address("FRAUDLINE_ALERTS_ADMIN_HOST", "FRAUDLINE_ALERTS_ADMIN_PORT", 9082),
+    public=Address("FRAUDLINE_ALERTS_HOST", "FRAUDLINE_ALERTS_PORT", 8082),
+)
+# In the order in which a payment meets them; the status page shows them so.
+SERVICES = (INGEST, SCORER, EXPLAINER, ALERTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,14 @@ class Ports:
         host = os.environ.get(address.host_variable) or LOOPBACK
         shown = LOOPBACK if host in {"0.0.0.0", "::"} else host  # noqa: S104 - told apart, not listened on
         return f"http://{f'[{shown}]' if ':' in shown else shown}:{self.chosen[address.port_variable]}"
+
+    def public_url(self, service: Service) -> str:
+        """Return where this machine reaches what a service is for."""
+        return self.url(service.public or service.admin)
+
+    def admin_urls(self) -> dict[str, str]:
+        """Return where this machine reaches the metrics and the readiness of each service, by its name."""
+        return {service.name: self.url(service.admin) for service in SERVICES}
 
     def environment(self) -> dict[str, str]:
         """Return the variables as the services read them."""
@@ -98,6 +125,8 @@ def service_environment(folder: Path, ports: Ports, **values: str) -> dict[str, 
     """Return what a service's process sees: our own environment, and what this run decides."""
     environment = dict(os.environ) | ports.environment() | values
     environment["FRAUDLINE_STATE_DIR"] = str(folder)
+    # Who names others shows more than this run on the page, a second scorer perhaps.
+    environment[STATUS_VARIABLE] = environment.get(STATUS_VARIABLE) or " ".join(ports.admin_urls().values())
     environment["PYTHONUNBUFFERED"] = "1"
     if "NUMBA_CACHE_DIR" not in environment and not _can_cache_kernel():
         environment["NUMBA_CACHE_DIR"] = str(folder / "numba")

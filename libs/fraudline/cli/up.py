@@ -1,15 +1,14 @@
 """`fraudline up`: everything on this machine, in order, until Ctrl-C.
 
-claimed → ports chosen → servers and starter model (at once) → migrated → keyed → services (at once) → ready → told;
-back in the reverse order: nothing told, demo and services stopped, servers stopped, folder free. Whatever dies between
-is started again. A kill of this process takes its children along (a broker that runs in a container ends at the next
-start instead); what they stored is there at the next start.
+claimed → ports chosen → servers and starter model (at once) → migrated → keyed → services (at once; what needs no
+broker loads while that boots) → ready → told; back in the reverse order: nothing told, demo and services stopped,
+servers stopped, folder free. Whatever dies between is started again. A kill of this process takes its children along (a
+broker that runs in a container ends at the next start instead); what they stored is there at the next start.
 """
 
 import asyncio
 import os
 import signal
-import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,14 +19,14 @@ import typer
 
 from fraudline.cli.demo import DemoCounts, demo_process
 from fraudline.cli.introduction import introduction
+from fraudline.cli.model import Model
 from fraudline.cli.own_keys import OwnKeys, own_keys
-from fraudline.cli.running import STATE_VARIABLE, RunningSystem, forget, state_folder
+from fraudline.cli.running import STATE_VARIABLE, RunningSystem, forget, given_alerts_url, state_folder
 from fraudline.cli.servers import Broker, DatabaseServer
-from fraudline.cli.services import INGEST, SCORER, SERVICES, Ports, choose_ports, service_environment
-from fraudline.cli.starter import noted_bundle
+from fraudline.cli.services import ALERTS, INGEST, SERVICES, Ports, Service, choose_ports, service_environment
+from fraudline.cli.sign_in import link_into
 from fraudline.cli.supervisor import Keeper, ServiceFailed, ServiceProcess
 from fraudline.errors import ConfigurationError
-from fraudline.local.processes import Child
 from fraudline.local.state_folder import Claim, tail
 from fraudline.postgres.database import Database
 from fraudline.postgres.migrations import migrate
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 90.0
 READY_LOOK_SECONDS = 0.1
-TRAINING_SECONDS = 600.0
 EXIT_INTERRUPTED = 130
 
 
@@ -78,7 +76,7 @@ class System:
         self._servers: list[Keeper] = []
         self._processes: dict[str, ServiceProcess] = {}
         self._services: list[Keeper] = []
-        self._training: Child | None = None
+        self._model = Model(folder, tell=self._tell)
         self._word: RunningSystem | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -126,44 +124,30 @@ class System:
     async def _run(self) -> None:
         # Before anything is started: what the services would refuse.
         load(ServiceSettings, database_url="postgresql://to/be/started", amqp_url="amqp://to-be-started")
+        page_url = given_alerts_url()
         ports = choose_ports()
-        amqp_url, database_url, model, keys = await self._start_servers()
-        environment = service_environment(
-            self._folder,
-            ports,
-            FRAUDLINE_AMQP_URL=amqp_url,
-            FRAUDLINE_DATABASE_URL=database_url,
-            FRAUDLINE_MODEL=str(model),
-        )
-        ingest_url = ports.url(INGEST.public or INGEST.admin)
-        self._word = RunningSystem(
-            ingest_url=ingest_url,
-            api_key=keys.commands,
-            database_url=database_url,
-            amqp_url=amqp_url,
-            model=str(model),
-            admin_urls={service.name: ports.url(service.admin) for service in SERVICES},
-        )
-        if self._has_demo:
-            # At once with the services, for which it waits: it has as much to load as they have.
-            process = demo_process(self._folder, environment, url=ingest_url, api_key=keys.commands)
-            await self._keep(process).start()
-        await self._start_services(environment, ports)
+        given_broker, given_database = os.environ.get("FRAUDLINE_AMQP_URL"), os.environ.get("FRAUDLINE_DATABASE_URL")
+        database = DatabaseServer(self._folder / "postgres")
+        async with _together() as together:
+            broker = together.create_task(self._start_broker(given_broker))
+            preparing = together.create_task(self._prepare_database(database, given_database))
+            finding = together.create_task(self._model.find())
+            keys, model = await preparing, await finding
+            self._word = word = RunningSystem(
+                ingest_url=ports.public_url(INGEST),
+                alerts_url=page_url or ports.public_url(ALERTS),
+                api_key=keys.commands,
+                database_url=given_database or database.url,
+                amqp_url=given_broker or await self._broker_url(),
+                model=str(model),
+                admin_urls=ports.admin_urls(),
+            )
+            await self._start_services(word, ports, broker)
         self._write_word()
         self._tell("everything is ready")
-        typer.echo(introduction(self._folder, ports, keys))
+        # Made now, so that all of its minutes are to come.
+        typer.echo(introduction(self._folder, word, keys, link=await link_into(word)))
         await self._serve(ports)
-
-    async def _start_servers(self) -> tuple[str, str, Path, OwnKeys]:
-        """Bring up the broker, the database and the model, all at once; return where they are, and our keys."""
-        database = DatabaseServer(self._folder / "postgres")
-        given_broker, given_database = os.environ.get("FRAUDLINE_AMQP_URL"), os.environ.get("FRAUDLINE_DATABASE_URL")
-        async with _together() as together:
-            if not given_broker:
-                together.create_task(self._start_server(self._broker))
-            keys = together.create_task(self._prepare_database(database, given_database))
-            model = together.create_task(self._model())
-        return given_broker or self._broker.url, given_database or database.url, model.result(), keys.result()
 
     async def _prepare_database(self, database: DatabaseServer, given_url: str | None) -> OwnKeys:
         """Start the database where none is given, bring its schema up to date, and return our keys in it."""
@@ -183,38 +167,46 @@ class System:
         await self._servers[-1].start()
         self._tell(f"{server.name} is ready")
 
-    async def _model(self) -> Path:
-        """Return the bundle to score with: the one that is given, or the starter model."""
-        if given := os.environ.get("FRAUDLINE_MODEL"):
-            return Path(os.path.abspath(given))  # noqa: ASYNC240, PTH100 - a name made whole: no file is touched
-        if (noted := noted_bundle(self._starter_note)) is not None:
-            return noted
-        self._training = Child(
-            "starter model",
-            [sys.executable, "-m", "fraudline.cli.starter", str(self._folder / "models"), str(self._starter_note)],
-            environment=dict(os.environ),
-            folder=self._folder,
+    async def _start_broker(self, given_url: str | None) -> None:
+        """Bring up the broker where none is given; return when it lets us in."""
+        if not given_url:
+            await self._start_server(self._broker)
+
+    async def _broker_url(self) -> str:
+        """Return the URL of our own broker, which is known as soon as its start has begun."""
+        while True:
+            try:
+                return self._broker.url
+            except RuntimeError:
+                # It is still looked for, or being installed.
+                await asyncio.sleep(READY_LOOK_SECONDS)
+
+    async def _start_services(self, word: RunningSystem, ports: Ports, broker: "asyncio.Task[None]") -> None:
+        """Start all services, each as soon as what it needs is there, and return when each says that it can work."""
+        environment = service_environment(
+            self._folder,
+            ports,
+            FRAUDLINE_AMQP_URL=word.amqp_url,
+            FRAUDLINE_DATABASE_URL=word.database_url,
+            FRAUDLINE_MODEL=word.model,
         )
-        if not await asyncio.to_thread(self._training.wait, TRAINING_SECONDS):
-            raise ServiceFailed(f"the starter model was not trained within {TRAINING_SECONDS:g} s")
-        trained = noted_bundle(self._starter_note)
-        if self._training.returncode or trained is None:
-            raise ServiceFailed("the starter model could not be trained; give another by FRAUDLINE_MODEL")
-        self._tell("the model is ready")
-        return trained
-
-    @property
-    def _starter_note(self) -> Path:
-        return self._folder / "starter-model.json"
-
-    async def _start_services(self, environment: dict[str, str], ports: Ports) -> None:
-        """Start all services at once and return when each says that it can work."""
         async with httpx2.AsyncClient(timeout=2.0, trust_env=False) as http, _together() as together:
-            for service in SERVICES:
+
+            async def start(service: Service) -> None:
+                if service.needs_broker:
+                    # They would wait for it by themselves, but in ever longer pauses.
+                    await broker
                 process = ServiceProcess(service.name, service.command, environment=environment, folder=self._folder)
                 keeper = self._keep(process)
-                together.create_task(keeper.start())
-                together.create_task(self._wait_until_ready(http, keeper, f"{ports.url(service.admin)}/readyz"))
+                await keeper.start()
+                await self._wait_until_ready(http, keeper, f"{ports.url(service.admin)}/readyz")
+
+            for service in SERVICES:
+                together.create_task(start(service))
+            if self._has_demo:
+                # It waits for ingest, and has as much to load as a service: that is done while the broker boots.
+                process = demo_process(self._folder, environment, url=word.ingest_url, api_key=word.api_key)
+                together.create_task(self._keep(process).start())
 
     def _keep(self, process: ServiceProcess) -> Keeper:
         self._processes[process.name] = process
@@ -226,8 +218,8 @@ class System:
         give_up_at = time.monotonic() + READY_SECONDS
         while time.monotonic() < give_up_at:
             if (failure := keeper.failure()) is not None:
-                # Should it be the bundle: the next start looks at it itself, and trains it anew where it is damaged.
-                self._starter_note.unlink(missing_ok=True)
+                # It may be the bundle's fault.
+                self._model.doubt()
                 raise failure
             try:
                 answer = await http.get(url)
@@ -249,7 +241,7 @@ class System:
         async with _together() as together:
             if self._has_demo:
                 self._tell(f"demo: simulated payments are posted; its log is {self._processes['demo'].log}")
-                counts = DemoCounts(ports.url(INGEST.admin), ports.url(SCORER.admin))
+                counts = DemoCounts(ports.admin_urls())
                 together.create_task(counts.tell(self._tell, started=self._started))
             together.create_task(self._watch())
 
@@ -265,8 +257,7 @@ class System:
         """Stop what was started, services before servers; what cannot be stopped keeps nothing else from it."""
         forget(self._folder)
         self._word = None
-        if self._training is not None and self._training.is_running:
-            await asyncio.to_thread(self._training.stop, ())
+        await self._model.stop()
         for group in (self._services, self._servers):
             results = await asyncio.gather(*(keeper.stop() for keeper in group), return_exceptions=True)
             for keeper, result in zip(group, results, strict=True):

@@ -6,6 +6,8 @@ PCI DSS 3.5.1 counts logs, dead letters and error texts as storage, so nothing h
 import re
 from collections.abc import Iterator
 
+from pydantic_core import PydanticCustomError
+
 # Between the groups: blanks of any kind, seen or unseen, dots, dashes of any kind, underscores; no commas or slashes,
 # which part numbers and dates that are no groups of one.
 _RUN = re.compile(r"\d(?:[\s._\-\u00ad\u200b-\u200f\u2010-\u2015\u2060\u2212\ufeff]{0,3}\d){12,}")
@@ -54,6 +56,17 @@ def _spans_of_run(run: str, offset: int) -> Iterator[tuple[int, int]]:
 def contains_card_number(text: str) -> bool:
     """Return whether `text` holds 13 to 19 digits that pass Luhn, bare or spaced."""
     return next(_spans(text), None) is not None
+
+
+def no_card_number(text: str) -> str:
+    """Return a field's text as it is.
+
+    Raises:
+        PydanticCustomError: It holds a card number.
+    """
+    if contains_card_number(text):
+        raise PydanticCustomError("card_number", "holds a card number; send a token in its place")
+    return text
 
 
 def mask_card_numbers(text: str) -> str:

@@ -16,7 +16,8 @@ MAX_BYTES = 1 << 20
 TRANSACTION_TYPE = "fraudline.transaction.v1"
 LABEL_TYPE = "fraudline.label.v1"
 
-_SOURCE = "/fraudline/ingest"
+INGEST_SOURCE = "/fraudline/ingest"
+ALERTS_SOURCE = "/fraudline/alerts"
 
 
 class _Envelope(BaseModel):
@@ -56,11 +57,13 @@ def decode(line: bytes) -> Event:
     return _EVENT.validate_json(line)
 
 
-def _encode(kind: str, identifier: str, data: dict[str, Any], *, accepted_at: datetime, posted_by: str) -> bytes:
+def _encode(
+    kind: str, identifier: str, data: dict[str, Any], *, accepted_at: datetime, posted_by: str, source: str
+) -> bytes:
     event = {
         "specversion": "1.0",
         "type": kind,
-        "source": _SOURCE,
+        "source": source,
         "id": identifier,
         "time": rfc3339(accepted_at),
         "postedby": posted_by,
@@ -77,11 +80,15 @@ def encode_transaction(transaction: Transaction, *, accepted_at: datetime, poste
         transaction.content(),
         accepted_at=accepted_at,
         posted_by=posted_by,
+        source=INGEST_SOURCE,
     )
 
 
-def encode_label(label: Label, *, accepted_at: datetime, posted_by: str) -> bytes:
-    """Return the line, without its end, that tells of an accepted label; its id follows from its content."""
+def encode_label(label: Label, *, accepted_at: datetime, posted_by: str, source: str = INGEST_SOURCE) -> bytes:
+    """Return the line, without its end, that tells of an accepted label; its id follows from its content.
+
+    `source` is the service that answers for it.
+    """
     data = {
         "transaction_id": label.transaction_id,
         "label": label.label.value,
@@ -89,4 +96,4 @@ def encode_label(label: Label, *, accepted_at: datetime, posted_by: str) -> byte
         "reported_at": rfc3339(label.reported_at),
     }
     identifier = sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
-    return _encode(LABEL_TYPE, identifier, data, accepted_at=accepted_at, posted_by=posted_by)
+    return _encode(LABEL_TYPE, identifier, data, accepted_at=accepted_at, posted_by=posted_by, source=source)

@@ -24,6 +24,8 @@ class Reason(NamedTuple):
 
 UNKNOWN_RATE = Reason("unknown_rate", "The amount could not be compared: no exchange rate is known for its currency.")
 MODEL_UNAVAILABLE = Reason("model_unavailable", "The model gave no usable score.")
+POLICY_CODES = frozenset({UNKNOWN_RATE.code, MODEL_UNAVAILABLE.code})
+"""The codes of all reasons that are known at scoring; the model's are added to a flagged verdict afterwards."""
 
 
 @dataclass(frozen=True, slots=True)

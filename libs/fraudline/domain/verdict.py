@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fraudline.domain.policy import Decision, Reason
+from fraudline.domain.policy import POLICY_CODES, Decision, Reason
 from fraudline.domain.transaction import rfc3339
 
 MICROSECONDS_PER_MILLISECOND = 1000
@@ -17,7 +17,8 @@ class Verdict:
     """What was decided, by what, and where it stands in its partition's log.
 
     `score` is the calibrated probability of fraud (NaN where the model gave none); `features` is the vector that it
-    was computed from, kept for flagged transactions alone, as little-endian float64.
+    was computed from, kept for flagged transactions alone, as little-endian float64. `reasons` and `reasons_status`
+    are the only parts that ever change, once: from the policy's own to those of the model beside them.
     """
 
     transaction_id: str
@@ -63,13 +64,20 @@ class Verdict:
         }
 
     def event(self) -> bytes:
-        """Return the event that tells of it, without a line end: the same bytes however often it is told."""
+        """Return the event that tells of it, without a line end: the same bytes however often and late it is told.
+
+        It gives the reasons as they were at scoring, also where the model's have been added to the verdict since.
+        """
+        as_scored = {
+            "reasons": [reason._asdict() for reason in self.reasons if reason.code in POLICY_CODES],
+            "reasons_status": "pending" if self.is_flagged else "ready",
+        }
         event = {
             "specversion": "1.0",
             "type": "fraudline.verdict.v1",
             "source": f"/fraudline/scorer/{self.partition}",
             "id": f"verdict-{self.transaction_id}",
             "time": rfc3339(self.scored_at),
-            "data": self.public(),
+            "data": self.public() | as_scored,
         }
         return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fraudline.local import install
 from fraudline.local.container import RabbitMQContainer
-from fraudline.local.errors import InstallFailedError, NoServerFoundError
+from fraudline.local.errors import NoServerFoundError
 from fraudline.local.rabbitmq import RabbitMQ
 
 WAYS_OUT = """RabbitMQ is needed, and this machine has none that Fraudline could start. Ways out:
@@ -20,22 +20,7 @@ def private_broker(
     folder: Path, *, management: bool = False, tell: Callable[[str], None] = install.say
 ) -> RabbitMQ | RabbitMQContainer:
     """A broker over the state folder, not started yet: an installed one, one installed now, or one in a container."""
-    tried: list[str] = []
-    try:
-        install.remove_leftover_policy()
-    except InstallFailedError as error:
-        tell(f"an installation that was cut short left {install.POLICY} behind; remove it: {error}")
-    programs = install.find_rabbitmq()
-    for can, do in (
-        (install.can_apt, install.install_by_apt),
-        (install.can_brew, install.install_by_brew),
-    ):
-        if programs is None and can():
-            try:
-                do(tell)
-            except InstallFailedError as error:
-                tried.append(str(error))
-            programs = install.find_rabbitmq()
+    programs, tried = install.bring(install.find_rabbitmq, packages=["rabbitmq-server"], formula="rabbitmq", tell=tell)
     if programs is not None:
         return RabbitMQ(folder, script=programs.script, epmd=programs.epmd, management=management)
     for engine in ("podman", "docker"):

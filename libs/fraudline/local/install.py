@@ -1,19 +1,23 @@
-"""Finding RabbitMQ's programs on this machine, and installing them where nobody has."""
+"""Finding servers' programs on this machine, and installing them where nobody has."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from fraudline.local.errors import InstallFailedError
 from fraudline.local.processes import plain_environment
+
+Found = TypeVar("Found")
 
 INSTALL_SECONDS = 900
 QUERY_SECONDS = 30
@@ -37,11 +41,14 @@ EPMD_PLACES = (
     "/home/linuxbrew/.linuxbrew/opt/erlang/bin/epmd",
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
+UNITS = Path("/lib/systemd/system")
 DENY_ALL_SERVICES = """#!/bin/sh
-# Put here by Fraudline while it installs RabbitMQ, removed right after.
+# Put here by Fraudline while it installs packages, removed right after.
 # Process: {pid}
 exit 101
 """
+# Two installations of one process would take the policy away under each other.
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +88,57 @@ def can_brew() -> bool:
     return shutil.which("brew") is not None and os.geteuid() != 0
 
 
-def install_by_apt(tell: Callable[[str], None] = say) -> None:
-    """Install Debian's RabbitMQ, and leave no broker of the system's running that nobody asked for."""
-    tell("installing rabbitmq-server by apt (about 55 MB; only a private broker runs from it, no system service)")
-    before = _units()
-    with no_service_started():
-        _apt_install("rabbitmq-server")
-    _disable([unit for unit in _units() if unit not in before])
+def bring(
+    find: Callable[[], Found | None],
+    *,
+    packages: Sequence[str],
+    formula: str,
+    tell: Callable[[str], None] = say,
+) -> tuple[Found | None, list[str]]:
+    """Find a program, installing it first where it is missing: `packages` by apt, else `formula` by Homebrew.
+
+    Returns what `find` found, or None with what was tried in vain.
+    """
+    try:
+        with ONE_AT_A_TIME:
+            remove_leftover_policy()
+    except InstallFailedError as error:
+        tell(f"an installation that was cut short left {POLICY} behind; remove it: {error}")
+    ways: list[tuple[Callable[[], bool], Callable[[], None]]] = [
+        (can_apt, lambda: install_by_apt(packages, tell)),
+        (can_brew, lambda: install_by_brew(formula, tell)),
+    ]
+    tried: list[str] = []
+    found = find()
+    for can, do in ways:
+        if found is None and can():
+            try:
+                do()
+            except InstallFailedError as error:
+                tried.append(str(error))
+            found = find()
+    return found, tried
 
 
-def install_by_brew(tell: Callable[[str], None] = say) -> None:
-    """Install Homebrew's RabbitMQ; it starts no service unless asked."""
-    tell("installing rabbitmq by Homebrew")
-    _run(["brew", "install", "rabbitmq"])
+def install_by_apt(packages: Sequence[str], tell: Callable[[str], None] = say) -> None:
+    """Install Debian's packages with what they need, and leave no service running that nobody asked for."""
+    tell(f"installing {' and '.join(packages)} by apt (no service of the system is started by it)")
+    with ONE_AT_A_TIME:
+        before = _units()
+        with no_service_started():
+            _apt_install(packages)
+        _disable([unit for unit in _units() if unit not in before])
 
 
-def _apt_install(package: str) -> None:
+def install_by_brew(formula: str, tell: Callable[[str], None] = say) -> None:
+    """Install what Homebrew has under this name; it starts no service unless asked."""
+    tell(f"installing {formula} by Homebrew")
+    _run(["brew", "install", formula])
+
+
+def _apt_install(packages: Sequence[str]) -> None:
     lock = f"DPkg::Lock::Timeout={LOCK_WAIT_SECONDS}"
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", lock, package]
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", lock, *packages]
     try:
         _run(_as_root(install))
     except InstallFailedError:
@@ -111,7 +151,8 @@ def _apt_install(package: str) -> None:
 def no_service_started(policy: Path = POLICY) -> Iterator[None]:
     """Debian starts a package's service at its installation unless a policy says no; say no, unless there is a policy.
 
-    Without this a second broker would take port 5672 on every interface with the guest user, and its own memory.
+    Without this a second broker would take port 5672 on every interface with the guest user, and its own memory; a
+    Prometheus of the system's would do the same with port 9090.
     """
     remove_leftover_policy(policy)
     if policy.exists() or policy.is_symlink():
@@ -139,10 +180,11 @@ def remove_leftover_policy(policy: Path = POLICY) -> None:
     _run(_as_root(["rm", "-f", str(policy)]))
 
 
-def _units() -> list[str]:
-    """The service units of RabbitMQ and Erlang that the machine has."""
-    names = ("rabbitmq-server.service", "epmd.service", "epmd.socket")
-    return [name for name in names if Path("/lib/systemd/system", name).exists()]
+def _units(folder: Path = UNITS) -> list[str]:
+    """The units of services that the machine has, however they start: by themselves, by a connection, by the clock."""
+    kinds = {".service", ".socket", ".timer"}
+    # A symbolic link is another name of a unit: systemctl takes the real one alone.
+    return sorted(path.name for path in folder.glob("*") if path.suffix in kinds and not path.is_symlink())
 
 
 def _disable(units: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -11,9 +11,11 @@ from asyncpg.connect_utils import SessionAttribute
 from fraudline.errors import ConfigurationError, DependencyAway
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+T = TypeVar("T")
 
 DATABASE = "PostgreSQL"
 CONNECT_SECONDS = 4.0
@@ -54,6 +56,12 @@ def is_away(error: BaseException) -> bool:
     return not isinstance(error, asyncpg.ClientConfigurationError) and isinstance(
         error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError
     )
+
+
+def _noted(reading: "asyncio.Task[Any]") -> None:
+    """Take note of how a reading ended: what it raised was told already, or nobody is there to be told."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -124,6 +132,28 @@ class Database:
                 # Failed over: the pool sits on what is now a standby.
                 await self._pool.expire_connections()
             raise DependencyAway(DATABASE, type(error).__name__) from error
+
+    async def ask(self, work: "Callable[[Connection], Awaitable[T]]", *, within_seconds: float) -> T:
+        """Return what `work` finds on a connection, or give up in time.
+
+        A reading that is cancelled waits for the server to agree before it ends, and a server that hangs does not:
+        so nobody waits for the reading itself.
+
+        Raises:
+            DependencyAway: The server is away or slow. What was to be written may have been.
+        """
+
+        async def read() -> T:
+            async with self.acquire() as connection:
+                return await work(connection)
+
+        reading = asyncio.create_task(read(), name="asking the database")
+        reading.add_done_callback(_noted)
+        done, _ = await asyncio.wait({reading}, timeout=within_seconds)
+        if not done:
+            reading.cancel()
+            raise DependencyAway(DATABASE, "no answer in time")
+        return reading.result()
 
     async def close(self) -> None:
         """Give all connections back; after three seconds cut them."""

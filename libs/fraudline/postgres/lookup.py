@@ -44,9 +44,9 @@ class Place(NamedTuple):
 
 
 def verdict_of(row: "asyncpg.Record") -> Verdict:
-    """Return the stored verdict in a row of `fraudline.verdicts`.
+    """Return the stored verdict in a row of `fraudline.verdicts`, with the reasons that it has by now.
 
-    What a verdict's event says never changes: reasons that were explained later are not part of it.
+    Its event leaves out those that were explained after the scoring, so that it never changes.
     """
     return Verdict(
         transaction_id=row["transaction_id"],

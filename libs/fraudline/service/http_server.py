@@ -27,6 +27,8 @@ MAX_HEADER_BYTES = 32 << 10
 MAX_TARGET_BYTES = 4 << 10
 RECEIVE_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 75
+# How long the other side may take in nothing of what is sent before the connection is given up, closed or not.
+UNREAD_MILLISECONDS = 30_000
 GRACEFUL_SECONDS = 6
 BACKLOG = 1024
 
@@ -61,6 +63,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """Take a connection in, or say that there are too many."""
         super().connection_made(transport)
+        if (timeout := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:  # Linux alone has it
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, timeout, UNREAD_MILLISECONDS)
         self._is_receiving = False
         self._read_bytes = 0
         self._refusal = ProblemKind.MALFORMED

@@ -46,11 +46,19 @@ class LogEvent(StrEnum):
     DATABASE_THERE = "database_there"
     SCORING_FAILED = "scoring_failed"
     MODEL_FAILED = "model_failed"
+    EXPLAINING_FAILED = "explaining_failed"
     NOT_STORABLE = "not_storable"
     MONTHS_NOT_ENSURED = "months_not_ensured"
     LETTERS_BURIED = "letters_buried"
-    GRAVEYARD_LOST = "graveyard_lost"
-    GRAVEYARD_WAITING = "graveyard_waiting"
+    DRAIN_LOST = "drain_lost"
+    DRAIN_WAITING = "drain_waiting"
+    ALERT_NOT_OPENED = "alert_not_opened"
+    ALERTS_RECOVERED = "alerts_recovered"
+    SWEEP_FAILED = "sweep_failed"
+    RELAY_LOST = "relay_lost"
+    FEED_UNREADABLE = "feed_unreadable"
+    FEED_SET_BACK = "feed_set_back"
+    READER_DROPPED = "reader_dropped"
 
 
 # What these say below a warning is a running commentary of frames and connections.

@@ -77,6 +77,23 @@ def _broker_ports(url: str) -> "Iterator[int | None]":
 
 DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres", ports=_database_ports)]
 BrokerUrl = Annotated[SecretStr, _url_of("amqp", "amqps", ports=_broker_ports)]
+
+
+def _admin_urls(text: str) -> str:
+    """Check that a list of URLs, with blanks between them, names web servers and no pages."""
+    for url in text.split():
+        try:
+            is_server = URL(url).scheme in {"http", "https"} and URL(url).host and URL(url).path == "/"
+        except ValueError:
+            is_server = False
+        if not is_server:
+            raise PydanticCustomError(
+                "admin_urls", "must hold addresses like http://127.0.0.1:9080, with blanks between them"
+            )
+    return text
+
+
+StatusUrls = Annotated[str, AfterValidator(_admin_urls)]
 Port = Annotated[int, Field(ge=0, le=_HIGHEST_PORT)]
 Host = Annotated[str, Field(min_length=1)]
 
@@ -156,6 +173,50 @@ class ScorerSettings(ServiceSettings):
     model: Path = Field(description="Folder of the model bundle.")
 
 
+class ExplainerSettings(ServiceSettings):
+    """What the scorer service's explainer is told beside that."""
+
+    admin_host: Host = Field(
+        default=LOOPBACK,
+        validation_alias="FRAUDLINE_EXPLAINER_ADMIN_HOST",
+        description="Address of the explainer's /metrics, /livez and /readyz.",
+    )
+    admin_port: Port = Field(
+        default=9083,
+        validation_alias="FRAUDLINE_EXPLAINER_ADMIN_PORT",
+        description="Port of the same; 0 takes a free one.",
+    )
+    model: Path = Field(description="Folder of the model bundle.")
+
+
+class AlertsSettings(ServiceSettings):
+    """What alerts is told beside that."""
+
+    host: Host = Field(
+        default=LOOPBACK, validation_alias="FRAUDLINE_ALERTS_HOST", description="Address alerts listens on."
+    )
+    port: Port = Field(
+        default=8082,
+        validation_alias="FRAUDLINE_ALERTS_PORT",
+        description="Port alerts listens on; 0 takes a free one.",
+    )
+    admin_host: Host = Field(
+        default=LOOPBACK,
+        validation_alias="FRAUDLINE_ALERTS_ADMIN_HOST",
+        description="Address of alerts' /metrics, /livez and /readyz.",
+    )
+    admin_port: Port = Field(
+        default=9082,
+        validation_alias="FRAUDLINE_ALERTS_ADMIN_PORT",
+        description="Port of the same; 0 takes a free one.",
+    )
+    status_urls: StatusUrls = Field(
+        default="http://127.0.0.1:9080 http://127.0.0.1:9081 http://127.0.0.1:9083 http://127.0.0.1:9082",
+        validation_alias="FRAUDLINE_STATUS_URLS",
+        description="Admin ports of all processes that the page /status shows, with blanks between them.",
+    )
+
+
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
@@ -165,7 +226,7 @@ def variable_of(settings: type[ServiceSettings], field: str) -> str:
     return alias if isinstance(alias, str) else f"{PREFIX}{field.upper()}"
 
 
-_OWN = frozenset({"url_scheme", "url_unreadable", "unknown_currency"})
+_OWN = frozenset({"url_scheme", "url_unreadable", "unknown_currency", "admin_urls"})
 _SENTENCES = {
     "missing": "is not set",
     "int_parsing": "is no whole number",

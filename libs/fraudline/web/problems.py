@@ -89,6 +89,11 @@ def away(error: "DependencyAway") -> Problem:
     )
 
 
+def broken() -> Problem:
+    """Return the problem of a fault of ours."""
+    return Problem(ProblemKind.INTERNAL, "The request was not the cause; it is in our log.")
+
+
 def full(what: str) -> Problem:
     """Return the problem of a bound that is reached: try again."""
     return Problem(ProblemKind.FULL, f"{what}; try again in a second.", headers={"Retry-After": "1"})

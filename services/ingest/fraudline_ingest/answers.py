@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from fraudline.domain.label import LabelSource, LabelValue
-from fraudline.domain.policy import Decision
 from fraudline.domain.transaction import Transaction
+from fraudline.web.answers import FaultAnswer, VerdictAnswer
 
 
 class AcceptedAnswer(BaseModel):
@@ -14,13 +14,6 @@ class AcceptedAnswer(BaseModel):
 
     transaction_id: str
     status: Literal["accepted"]
-
-
-class FaultAnswer(BaseModel):
-    """What is wrong with one field; empty where the whole document is meant."""
-
-    field: str
-    message: str
 
 
 class RejectedAnswer(BaseModel):
@@ -36,39 +29,6 @@ class BatchAnswer(BaseModel):
 
     accepted: int
     rejected: list[RejectedAnswer]
-
-
-class ProblemAnswer(BaseModel):
-    """RFC 9457: what went wrong, in plain words."""
-
-    type: str = Field(description="Where the problem is explained.")
-    title: str
-    status: int
-    detail: str
-    code: str = Field(description="The problem's name, for programs.")
-    errors: list[FaultAnswer]
-
-
-class ReasonAnswer(BaseModel):
-    """One reason of a verdict."""
-
-    code: str
-    text: str
-    contribution: float | None
-
-
-class VerdictAnswer(BaseModel):
-    """What was decided."""
-
-    transaction_id: str
-    decision: Decision
-    score: float | None = Field(description="Calibrated probability of fraud; null where the model gave none.")
-    reasons: list[ReasonAnswer]
-    reasons_status: Literal["pending", "ready"]
-    model: str
-    policy: str
-    scored_at: str
-    latency_ms: float = Field(description="From acceptance to scoring.")
 
 
 class LabelAnswer(BaseModel):

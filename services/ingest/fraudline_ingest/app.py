@@ -12,9 +12,9 @@ from fraudline.service.http_server import HttpServer, bind
 from fraudline.service.log import LogEvent, get_logger
 from fraudline.service.readiness import Readiness
 from fraudline.service.run import supervise
+from fraudline.web.bound import Bound
 from fraudline.web.key_ring import KeyRing
 from fraudline_ingest.api import build_api
-from fraudline_ingest.bound import Bound
 from fraudline_ingest.group_commit import GroupCommit
 from fraudline_ingest.handlers import Handlers
 from fraudline_ingest.metrics import IngestMetrics

@@ -20,21 +20,20 @@ from fraudline.domain.api_key import Role
 from fraudline.domain.event import encode_label, encode_transaction
 from fraudline.domain.transaction import is_identifier
 from fraudline.errors import DependencyAway
-from fraudline.postgres.database import DATABASE
+from fraudline.postgres.stored import stored_transaction
 from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.body import MAX_BYTES, declared_bytes, read_body
 from fraudline.web.problems import Problem, faults_document, full
 from fraudline_ingest.intake import Refusal, batch_documents, claimed_id, read_label, read_transaction
-from fraudline_ingest.stored import stored_transaction
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
     from fraudline.domain.api_key import Client
-    from fraudline.postgres.database import Database
+    from fraudline.postgres.database import Connection, Database
+    from fraudline.web.bound import Bound
     from fraudline.web.key_ring import KeyRing
-    from fraudline_ingest.bound import Bound
     from fraudline_ingest.group_commit import GroupCommit
     from fraudline_ingest.metrics import IngestMetrics
 
@@ -177,23 +176,10 @@ class Handlers:
         return Response(json.dumps(found).encode(), media_type="application/json")
 
     async def _stored(self, transaction_id: str, posted_by: str | None) -> "dict[str, Any] | None":
-        """Read a transaction, or give up in time.
+        async def read(connection: "Connection") -> "dict[str, Any] | None":
+            return await stored_transaction(connection, transaction_id, posted_by=posted_by)
 
-        A reading that is cancelled waits for the server to agree before it ends, and a server that hangs does not:
-        so nobody waits for the reading itself.
-        """
-
-        async def read() -> "dict[str, Any] | None":
-            async with self._database.acquire() as connection:
-                return await stored_transaction(connection, transaction_id, posted_by=posted_by)
-
-        reading = asyncio.create_task(read(), name="reading a transaction")
-        reading.add_done_callback(_noted)
-        done, _ = await asyncio.wait({reading}, timeout=ANSWER_SECONDS)
-        if not done:
-            reading.cancel()
-            raise DependencyAway(DATABASE, "no answer in time")
-        return reading.result()
+        return await self._database.ask(read, within_seconds=ANSWER_SECONDS)
 
 
 def _check_time(posted: Posted) -> None:
@@ -214,12 +200,6 @@ async def put(stream: "GroupCommit", lines: "Sequence[bytes]", posted: Posted) -
             await stream.put(lines)
     except TimeoutError:
         raise DependencyAway(BROKER, "no confirm in time") from None
-
-
-def _noted(reading: "asyncio.Task[Any]") -> None:
-    """Take note of how a reading ended: what it raised was told already, or nobody is there to be told."""
-    if not reading.cancelled():
-        reading.exception()
 
 
 def _accepted(transaction_id: str, *, location: str | None = None) -> Response:

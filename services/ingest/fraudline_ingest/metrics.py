@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from fraudline.web.http_metrics import HttpMetrics
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
@@ -15,19 +17,7 @@ class IngestMetrics:
     """All of ingest's metrics, in the registry that the admin port shows."""
 
     def __init__(self, registry: "CollectorRegistry") -> None:
-        self.http_requests = Counter(
-            "fraudline_http_requests_total",
-            "Requests answered, by route, method and status.",
-            ["route", "method", "status"],
-            registry=registry,
-        )
-        self.http_request_seconds = Histogram(
-            "fraudline_http_request_duration_seconds",
-            "From the first byte of a request's headers being read to its answer being written.",
-            ["route", "method"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
+        self.http = HttpMetrics(registry)
         self.events_accepted = Counter(
             "fraudline_events_accepted_total",
             "Events that the broker has confirmed and the client was told of, by kind.",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from aio_pika import DeliveryMode, Message
 
 from fraudline.amqp.connection import SET_UP_SECONDS, broker_call
-from fraudline.amqp.topology import DEAD, VERDICTS
+from fraudline.amqp.topology import DEAD, VERDICTS, verdict_key
 from fraudline.domain.event import MAX_BYTES, MAX_EVENTS
+from fraudline.domain.policy import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,28 +45,27 @@ class Announcer:
     async def announce(self, verdicts: "Iterable[Verdict]", letters: "Iterable[Letter]") -> None:
         """Publish verdict events and letters, and wait for every confirm, ten minutes at most.
 
-        A verdict that nobody subscribed to is dropped by the broker: it is in the database. A letter must arrive.
+        An approval that nobody subscribed to is dropped by the broker: it is in the database. A flagged verdict and a
+        letter must arrive.
 
         Raises:
             DependencyAway: Not everything is known to have arrived; publish it again.
+            Unroutable: A queue's binding is gone; the next session declares it anew.
         """
-        by_decision: dict[str, list[Verdict]] = defaultdict(list)
+        by_decision: dict[Decision, list[Verdict]] = defaultdict(list)
         for verdict in verdicts:
-            by_decision[verdict.decision.value].append(verdict)
-        told = [
-            self._publish(f"verdict.{decision}", body)
-            for decision, some in by_decision.items()
-            for body in _bodies(some)
-        ]
+            by_decision[verdict.decision].append(verdict)
+        told = [self._publish(decision, body) for decision, some in by_decision.items() for body in _bodies(some)]
         # All are waited for, so that none is left behind when one fails; then the first failure counts.
         for outcome in await asyncio.gather(*told, *(self._bury(letter) for letter in letters), return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _publish(self, routing_key: str, body: bytes) -> None:
+    async def _publish(self, decision: Decision, body: bytes) -> None:
         message = Message(body, content_type="application/x-ndjson", delivery_mode=DeliveryMode.PERSISTENT)
+        is_flagged = decision is not Decision.APPROVE
         async with broker_call(CONFIRM_SECONDS, to="confirm verdicts"):
-            await self._verdicts.publish(message, routing_key=routing_key, mandatory=False)
+            await self._verdicts.publish(message, routing_key=verdict_key(decision), mandatory=is_flagged)
 
     async def _bury(self, letter: "Letter") -> None:
         async with broker_call(CONFIRM_SECONDS, to="confirm a dead letter"):

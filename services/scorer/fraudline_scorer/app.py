@@ -5,8 +5,9 @@ import socket
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from fraudline.amqp.topology import events_queue
+from fraudline.drain.graveyard import dead_letters_counter, graveyard
 from fraudline.errors import ConfigurationError
-from fraudline.models.bundle import Bundle, BundleError
 from fraudline.postgres.database import Database
 from fraudline.service.admin import admin_app, new_registry
 from fraudline.service.http_server import HttpServer, bind
@@ -14,8 +15,8 @@ from fraudline.service.log import LogEvent, get_logger
 from fraudline.service.readiness import Readiness
 from fraudline.service.run import supervise
 from fraudline.state.partition_state import PartitionState
-from fraudline_scorer.graveyard import Graveyard, dead_letters_counter
 from fraudline_scorer.metrics import ScorerMetrics
+from fraudline_scorer.model import load_bundle
 from fraudline_scorer.months import keep_months
 from fraudline_scorer.session import Sessions
 from fraudline_scorer.standing import Standing
@@ -34,7 +35,7 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
         ConfigurationError: The model bundle or the state folder cannot be used.
         JobDied: One of its jobs ended unasked.
     """
-    bundle = await asyncio.to_thread(_bundle, settings)
+    bundle = await asyncio.to_thread(load_bundle, settings)
     notes = _notes(settings)
     database = await Database.connect(settings.database_url.get_secret_value(), name="fraudline scorer", pool_size=4)
     registry = new_registry("scorer")
@@ -53,7 +54,7 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
         metrics=metrics,
         owner=f"{socket.gethostname()}/{uuid4()}",
     )
-    graveyard = Graveyard(amqp_url, database, PARTITION, buried=dead_letters_counter(registry))
+    dead_letters = graveyard(amqp_url, database, events_queue(PARTITION), buried=dead_letters_counter(registry))
     listener = bind(settings.admin_host, settings.admin_port, variable="FRAUDLINE_SCORER_ADMIN_PORT")
     admin = HttpServer(admin_app(registry, readiness), listener)
     get_logger().info(LogEvent.SERVICE_STARTED, admin_port=admin.port, model=bundle.label)
@@ -62,7 +63,7 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
             {
                 "admin": admin.run,
                 "months": lambda ended: keep_months(database, ended),
-                "graveyard": graveyard.run,
+                "graveyard": dead_letters.run,
                 "sessions": sessions.serve,
             },
             stop=stop,
@@ -71,19 +72,6 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
     finally:
         await database.close()
         notes.close()
-
-
-def _bundle(settings: "ScorerSettings") -> Bundle:
-    try:
-        bundle = Bundle.load(settings.model)
-    except BundleError as error:
-        raise ConfigurationError("FRAUDLINE_MODEL", str(error)) from error
-    if bundle.base_currency != settings.base_currency:
-        raise ConfigurationError(
-            "FRAUDLINE_BASE_CURRENCY",
-            f"is {settings.base_currency}, but the bundle was trained on amounts in {bundle.base_currency}",
-        )
-    return bundle
 
 
 def _notes(settings: "ScorerSettings") -> SuspectNotes:

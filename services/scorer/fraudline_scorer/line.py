@@ -34,6 +34,7 @@ from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_o
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection, Database
@@ -61,6 +62,11 @@ class Batch:
     def received(self) -> "list[Received]":
         """All events, in order."""
         return [received for delivery in self.deliveries for received in delivery.received]
+
+    @property
+    def oldest_at(self) -> "datetime | None":
+        """When the first of its events to be accepted was; None where it holds none."""
+        return min((received.event.time for received in self.received), default=None)
 
     @property
     def is_suspect(self) -> bool:

@@ -41,6 +41,12 @@ class ScorerMetrics:
         self.holes = Gauge(
             "fraudline_message_holes", "Numbers that producers gave and no message carried.", registry=registry
         )
+        self._oldest_in_hand_at: datetime | None = None
+        Gauge(
+            "fraudline_backlog_age_seconds",
+            "Age of the oldest transaction that this process has in hand; 0 while nothing waits.",
+            registry=registry,
+        ).set_function(self._backlog_age_seconds)
         self.takeovers = Counter("fraudline_takeovers_total", "Times this process became owner.", registry=registry)
         self._verdicts = Counter(
             "fraudline_verdicts_total", "Committed verdicts.", ["decision", "model"], registry=registry
@@ -81,6 +87,17 @@ class ScorerMetrics:
         self.takeovers.inc()
         self.epoch.set(epoch)
         self.is_owner.set(1)
+
+    def note_in_hand(self, oldest_at: datetime | None) -> None:
+        """Note when the oldest transaction in hand was accepted; None where nothing waits.
+
+        It stays noted while servers are away, so that a line that stands still is seen to grow old.
+        """
+        self._oldest_in_hand_at = oldest_at
+
+    def _backlog_age_seconds(self) -> float:
+        oldest_at = self._oldest_in_hand_at
+        return 0.0 if oldest_at is None else max(0.0, (datetime.now(UTC) - oldest_at).total_seconds())
 
     def note_state(self, state: "PartitionState", holes: "Holes") -> None:
         """Note how far and how large the state is, and what the producers' numbers lack."""

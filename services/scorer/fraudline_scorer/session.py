@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call, connected
 from fraudline.amqp.consumer import Inbox, consuming
-from fraudline.amqp.topology import declare_partition, events_queue
+from fraudline.amqp.topology import declare_all, events_queue
 from fraudline.domain.event import MAX_EVENTS
 from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.log import probe_write
@@ -92,10 +92,10 @@ class Sessions:
             connected(self._amqp_url, name="fraudline scorer: verdicts") as verdicts,
         ):
             async with (
-                broker_call(SET_UP_SECONDS, to="declare the partition's queues"),
+                broker_call(SET_UP_SECONDS, to="declare the queues"),
                 events.channel(publisher_confirms=False) as channel,
             ):
-                await declare_partition(channel, self._state.partition)
+                await declare_all(channel)
             announcer = await Announcer.on(verdicts)
             patience = Patience(stop, self._standing.note_database)
             line = Line(
@@ -139,6 +139,8 @@ class Sessions:
         while not (stop.is_set() or inbox.ended.is_set()):
             if await inbox.wait(FOLLOW_SECONDS):
                 return True
+            # The deliveries go to another process: what was in hand here is in its hands.
+            self._metrics.note_in_hand(None)
             await self._follow()
         return False
 
@@ -151,10 +153,13 @@ class Sessions:
         self._log.info(LogEvent.PARTITION_TAKEN_OVER, epoch=epoch, position=self._state.position)
         held: Delivery | None = None
         while not (stop.is_set() or inbox.ended.is_set()):
+            if held is None and not inbox.has_message:
+                self._metrics.note_in_hand(None)
             if held is None and not await inbox.wait(IDLE_CHECK_SECONDS):
                 await line.check_ownership()
                 continue
             batch, held = self._gather(inbox, held)
+            self._metrics.note_in_hand(batch.oldest_at)
             for delivery in batch.deliveries:
                 if (numbered := producer_number(delivery.message)) is not None:
                     holes.take(*numbered)
