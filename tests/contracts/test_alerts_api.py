@@ -207,18 +207,22 @@ async def test_only_analysts_and_above_are_let_in(alerts: AlertsAlone, database:
 
 
 async def test_while_the_database_is_locked_everybody_is_answered_within_five_seconds(
-    client: httpx2.AsyncClient, database: Database
+    alerts: AlertsAlone, client: httpx2.AsyncClient, database: Database
 ) -> None:
     (alert,) = await open_alerts(database, ["t-1"])
-    async with database.transaction():
-        await database.execute("lock table fraudline.alerts in access exclusive mode")
-        async with asyncio.timeout(5.5):
+    signed_in = await client.get("/sign-in", params={"token": alerts.new_token()})
+    cookie = {"cookie": signed_in.headers["set-cookie"].partition(";")[0], "sec-fetch-site": "same-origin"}
+    async with database.transaction(), alerts.client(None) as person:
+        await database.execute("lock table fraudline.alerts, fraudline.sessions in access exclusive mode")
+        async with asyncio.timeout(5.0):
             answers = await asyncio.gather(
+                person.get("/", headers=cookie),
+                person.post("/sign-out", headers=cookie),
                 client.get("/v1/alerts"),
                 client.get(f"/v1/alerts/{alert}"),
                 client.post(f"/v1/alerts/{alert}/disposition", json={"disposition": "fraud"}),
             )
-    assert [answer.status_code for answer in answers] == [503] * 3
+    assert [answer.status_code for answer in answers] == [503] * 5
     assert all(answer.headers["retry-after"] for answer in answers)
 
     # What became of the deed is not known; said again it is done once.

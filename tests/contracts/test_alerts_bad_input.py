@@ -107,6 +107,8 @@ def test_an_unknown_alert_is_said_to_be_none_whatever_is_asked_of_it(client: htt
         ("limit=1e2", "limit", "no number from 1 to 200"),
         ("card_id=", "card_id", "no id"),
         ("assignee=a%00b", "assignee", "no id"),
+        ("min_score=0_1", "min_score", "no probability"),
+        ("min_score=%200.5", "min_score", "no probability"),
         ("cursor=abc", "cursor", "no cursor"),
         ("cursor=" + "A" * 5000, "cursor", "no cursor"),
         (f"cursor={Cursor(float('nan'), 1).encode()}", "cursor", "no cursor"),

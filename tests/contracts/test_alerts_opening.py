@@ -116,6 +116,43 @@ async def test_the_sweep_finds_flagged_verdicts_whose_message_never_came(
     assert await database.fetchval("select last_number from fraudline.alert_feed") == len(old)
 
 
+async def test_a_verdict_whose_payment_is_gone_is_looked_at_once_and_harms_no_other(
+    alerts: AlertsAlone, database: Database
+) -> None:
+    gone = [f"gone-{number}" for number in range(600)]
+    await store_verdicts(database, gone, ago=timedelta(days=400))
+    await database.execute("delete from fraudline.transactions")
+    await store_verdicts(database, ["whole"], ago=timedelta(days=1))
+    body = await stored_events(database, ["gone-7"])
+
+    await start(alerts)
+    await announce(alerts.amqp_url, body)
+
+    await eventually(lambda: opened(database), until=lambda ids: ids == ["whole"])
+    await eventually(lambda: database.fetchval("select reason = 'unknown_verdict' from fraudline.dead_letters"))
+    assert alerts.services[0].metric("fraudline_alerts_recovered_total") == 1
+    assert alerts.services[0].metric("fraudline_alert_delay_seconds_count") == 0
+    assert len(alerts.services[0].logged("alerts_recovered")) == 1
+
+
+async def test_a_database_that_takes_no_writes_is_given_no_deliveries(
+    alerts: AlertsAlone, database: Database, database_url: str, broker_view: BrokerView
+) -> None:
+    name = database_url.rsplit("/", 1)[1]
+    await store_verdicts(database, ["t-1"])
+    body = await stored_events(database, ["t-1"])
+    await database.execute(f"alter database {name} set default_transaction_read_only = on")
+    for service in alerts.services:
+        service.start()
+    await eventually(lambda: alerts.services[0].reason("broker"), within=20, despite=(AssertionError,))
+
+    await announce(alerts.amqp_url, body)
+    assert broker_view.queues()[QUEUE].get("consumers", 0) == 0
+    await database.execute(f"alter database {name} set default_transaction_read_only = off")
+
+    await eventually(lambda: opened(database), until=lambda ids: ids == ["t-1"], within=20)
+
+
 async def test_verdicts_wait_in_the_queue_while_the_database_is_away(
     alerts: AlertsAlone, database_url: str, postgres: Postgres
 ) -> None:

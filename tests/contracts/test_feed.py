@@ -232,7 +232,7 @@ async def feed_of(database_url: str) -> AsyncIterator[Any]:
 
     async def make(kept_events: int) -> tuple[Feed, AlertsMetrics]:
         metrics = AlertsMetrics(CollectorRegistry())
-        feed = Feed(database, metrics, kept_events=kept_events)
+        feed = Feed(database, metrics, old_pages=database, kept_events=kept_events)
         running.append(asyncio.create_task(feed.run(stop)))
         await eventually(lambda: feed.position is not None)
         return feed, metrics
@@ -336,6 +336,32 @@ async def test_a_reader_whose_right_has_ended_is_told_so_at_the_next_heartbeat(f
     assert wire.has_ended
 
 
+async def test_however_busy_the_feed_is_heartbeats_come_and_a_right_that_has_ended_ends(
+    feed_of: Any, database: Connection
+) -> None:
+    feed, metrics = await feed_of(100)
+    wire = Wire()
+    has_ended = asyncio.Event()
+
+    async def is_admitted() -> None:
+        if has_ended.is_set():
+            raise Problem(ProblemKind.UNAUTHORIZED, "This key is unknown or was revoked.")
+
+    stream = a_stream(feed, metrics, is_admitted=is_admitted, heartbeat_seconds=0.2)
+    serving = asyncio.create_task(stream({}, wire.receive, wire.send))
+    number = 0
+    while not serving.done():
+        number += 1
+        await open_alerts(database, [f"t-{number}"])
+        if wire.text.count("event: heartbeat") == 3:
+            has_ended.set()
+        assert number < 1_000
+
+    assert wire.text.count("event: opened") > 3
+    assert "no longer valid" in wire.text
+    assert wire.has_ended
+
+
 async def test_more_readers_than_may_be_are_refused_at_once(feed_of: Any) -> None:
     feed, metrics = await feed_of(5)
     readers = Bound(0, "readers", Gauge("readers", "readers", registry=CollectorRegistry()))
@@ -359,3 +385,26 @@ async def test_a_feed_that_was_set_back_by_a_restore_goes_on_from_there(feed_of:
     await open_alerts(database, ["t-3"])
 
     await eventually(lambda: feed.position == 2)
+
+
+async def test_a_reader_is_told_of_a_restore_even_where_the_feed_has_grown_past_it_meanwhile(
+    feed_of: Any, database: Connection
+) -> None:
+    await open_alerts(database, ["t-1", "t-2"])
+    feed, metrics = await feed_of(5)
+    wire = Wire()
+    serving = asyncio.create_task(a_stream(feed, metrics, after=2)({}, wire.receive, wire.send))
+    await eventually(lambda: "event: heartbeat" in wire.text)
+
+    # Between two looks: the restore, and more events than were lost by it.
+    async with database.transaction():
+        await database.execute("delete from fraudline.alert_events where number = 2")
+        await database.execute("update fraudline.alert_feed set last_number = 1")
+        await open_alerts(database, ["n-1", "n-2", "n-3"])
+
+    async with asyncio.timeout(5):
+        await serving
+    assert wire.has_ended
+    assert '"code": "set_back"' in wire.text
+    assert "event: opened" not in wire.text
+    assert feed.position == 4

@@ -227,6 +227,8 @@ async def _alerts_agree(connection: asyncpg.Connection[asyncpg.Record], *, withi
     assert [row["number"] for row in events] == list(range(1, last + 1)), "the feed has a gap or a double"
     told = {kind: sorted(row["alert_id"] for row in events if row["kind"] == kind) for kind in ("opened", "disposed")}
     assert told["opened"] == sorted(row["id"] for row in alerts)
+    explained = [row["alert_id"] for row in events if row["kind"] == "explained"]
+    assert len(explained) == len(set(explained)), "the reasons of an alert were told twice"
     assert told["disposed"] == sorted(row["id"] for row in alerts if row["status"] == "closed")
 
     # Every disposition is a label in the log's tables, once.
@@ -242,4 +244,8 @@ async def _alerts_agree(connection: asyncpg.Connection[asyncpg.Record], *, withi
         return [tuple(row) for row in rows]
 
     await eventually(labels, until=lambda found: found == [tuple(row) for row in said], within=within)
+    await eventually(
+        lambda: connection.fetchval("select count(*) = 0 from fraudline.outbox where published_at is null"),
+        within=within,
+    )
     return len(alerts)

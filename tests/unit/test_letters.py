@@ -1,6 +1,7 @@
 """Dead letters on their way: free of card numbers, the same letter under the same name, the broker's own understood."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -205,4 +206,28 @@ def test_a_letter_that_another_forgot_to_mask_is_masked_on_arrival() -> None:
     headers = {"fraudline-reason": "malformed_event", "fraudline-key": "k", "fraudline-masked": False}
     letter = Letter.parse(headers, b"4111111111111111", queue=QUEUE)
     assert letter.body == b"*" * 16
+    assert letter.is_masked
+
+
+def a_verdict_event(**changes: Any) -> bytes:
+    data = {"transaction_id": "4111111111111111", "score": 0.7033097597700921, "reasons": [{"text": "why"}]} | changes
+    event = {"type": "fraudline.verdict.v1", "id": "verdict-4111111111111111", "data": data}
+    return json.dumps(event).encode()
+
+
+def test_a_verdict_s_score_and_its_transaction_s_id_are_no_card_numbers() -> None:
+    body = a_verdict_event()
+
+    letter = Letter.of_line(queue="alerts.verdicts", reason=DeadReason.UNKNOWN_VERDICT, error="none", body=body)
+
+    assert letter.body == body
+    assert not letter.is_masked
+
+
+def test_a_card_number_elsewhere_in_a_verdict_s_event_is_masked() -> None:
+    body = a_verdict_event(reasons=[{"text": "card 4111 1111 1111 1111"}])
+
+    letter = Letter.of_line(queue="alerts.verdicts", reason=DeadReason.UNKNOWN_VERDICT, error="none", body=body)
+
+    assert b"4111 1111" not in letter.body
     assert letter.is_masked

@@ -3,8 +3,9 @@
 A letter leaves its maker free of card numbers: dead queues and the table behind them count as storage (PCI DSS 3.5.1).
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -13,8 +14,10 @@ from typing import Any, Final, Self
 from aio_pika import DeliveryMode, Message
 from pydantic import ValidationError
 
-from fraudline.domain.card_number import mask_card_numbers
+from fraudline.domain.card_number import contains_card_number, mask_card_numbers
 from fraudline.domain.event import MAX_BYTES, decode
+from fraudline.domain.transaction import is_identifier
+from fraudline.domain.verdict import VERDICT_TYPE
 
 MAX_ERROR_CHARACTERS = 500
 MAX_NAME_CHARACTERS = 64
@@ -154,15 +157,45 @@ class Letter:
 def _is_ours(body: bytes) -> bool:
     """Return whether every line is an event that passes our checks.
 
-    Such an event holds no card number where one is forbidden; a long id or coordinate that looks like one is none.
+    Such an event holds no card number where one is forbidden; a long id, coordinate or score that looks like one is
+    none.
     """
+    return all(_is_event(line) or _is_verdict(line) for line in body.split(b"\n") if line)
+
+
+def _is_event(line: bytes) -> bool:
     try:
-        for line in body.split(b"\n"):
-            if line:
-                decode(line)
+        decode(line)
     except ValidationError:
         return False
     return True
+
+
+def _is_verdict(line: bytes) -> bool:
+    """Return whether a line tells of a verdict, without a card number in any text but the ids of its transaction."""
+    try:
+        event = json.loads(line)
+        data = event["data"]
+        transaction_id = data["transaction_id"]
+        if event["type"] != VERDICT_TYPE or not is_identifier(transaction_id):
+            return False
+        rest = {**event, "id": "", "data": {**data, "transaction_id": ""}}
+        return not any(contains_card_number(text) for text in _texts(rest))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give every text in a JSON value, names of fields too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _without_card_numbers(body: bytes, *, is_cut: bool) -> bytes:

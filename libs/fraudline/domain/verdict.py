@@ -10,6 +10,7 @@ from fraudline.domain.policy import POLICY_CODES, Decision, Reason
 from fraudline.domain.transaction import rfc3339
 
 MICROSECONDS_PER_MILLISECOND = 1000
+VERDICT_TYPE = "fraudline.verdict.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Verdict:
         }
         event = {
             "specversion": "1.0",
-            "type": "fraudline.verdict.v1",
+            "type": VERDICT_TYPE,
             "source": f"/fraudline/scorer/{self.partition}",
             "id": f"verdict-{self.transaction_id}",
             "time": rfc3339(self.scored_at),

@@ -15,6 +15,7 @@ from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call, connect
 from fraudline.amqp.consumer import consuming
 from fraudline.amqp.topology import declare_all
 from fraudline.errors import DependencyAway
+from fraudline.postgres.log import probe_write
 from fraudline.service.log import LogEvent, get_logger
 from fraudline.service.pauses import Pauses
 
@@ -36,8 +37,6 @@ LISTEN_SECONDS = 0.5
 HOLD_SECONDS = 60.0
 STORE_SECONDS = 15.0
 
-_IS_THERE = "select 1"
-
 
 class Drain:
     """A consumer of one queue; whatever ends its session, it begins another one after a pause.
@@ -48,7 +47,6 @@ class Drain:
         queue: What is emptied.
         store: Stores messages, each once however often it is called: what it raises of PostgreSQL is waited out, and it
             is called again with the same.
-        on_stored: Is called after each commit.
         hold_seconds: How long deliveries are held while the database is away.
     """
 
@@ -59,14 +57,12 @@ class Drain:
         queue: str,
         store: "Store",
         *,
-        on_stored: "Callable[[], None]" = lambda: None,
         hold_seconds: float = HOLD_SECONDS,
     ) -> None:
         self._amqp_url = amqp_url
         self._database = database
         self._queue = queue
         self._store = store
-        self._on_stored = on_stored
         self._hold_seconds = hold_seconds
         self._reason: str | None = "not connected yet"
 
@@ -109,7 +105,6 @@ class Drain:
                 return False
             await pauses.rest()
         self._reason = None
-        self._on_stored()
         if inbox.ended.is_set():
             return False
         # Acknowledge last: until the commit is durable the delivery is our only copy.
@@ -128,12 +123,12 @@ class Drain:
         return True
 
     async def _wait_for_database(self, stop: asyncio.Event) -> None:
-        """Return when the database answers; what waits in the queue is not even delivered until then."""
+        """Return when the database takes writes; what waits in the queue is not even delivered until then."""
         pauses = Pauses(stop)
         while not stop.is_set():
             with contextlib.suppress(DependencyAway, asyncpg.PostgresError, TimeoutError):
                 async with asyncio.timeout(STORE_SECONDS), self._database.acquire() as connection:
-                    await connection.fetchval(_IS_THERE)
+                    await probe_write(connection)
                 return
-            self._reason = "the database does not answer"
+            self._reason = "the database takes no writes"
             await pauses.rest()

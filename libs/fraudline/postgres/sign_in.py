@@ -49,8 +49,14 @@ select null, null, case when used_at is null and expires_at <= now() then 'expir
 from fraudline.sign_in_links
 where hash = $1 and role = any($3::text[]) and not exists (select from begun)
 """
-# Whose session it is while it is live. That it was seen is written at most once a minute: most requests only read.
+# Whose session it is while it is live.
 _PERSON = """
+select name, role from fraudline.sessions
+where hash = $1 and role = any($2::text[]) and ended_at is null and ends_at > now()
+  and last_seen_at > now() - make_interval(hours => $3)
+"""
+# The same, with a note that it was seen, written at most once a minute: most requests only read.
+_PERSON_SEEN = """
 with live as (
     select hash, name, role from fraudline.sessions
     where hash = $1 and role = any($2::text[]) and ended_at is null and ends_at > now()
@@ -114,11 +120,16 @@ async def take_link(connection: "Connection", token: str) -> SignedIn | LinkRefu
     return SignedIn(session_token, Client(row["name"], Role(row["role"])))
 
 
-async def person_of(connection: "Connection", session_token: str) -> Client | None:
-    """Return whose session it is and take note that it was used; None where it is not or no longer live."""
+async def person_of(connection: "Connection", session_token: str, *, keeps_alive: bool = True) -> Client | None:
+    """Return whose session it is; None where it is not or no longer live.
+
+    `keeps_alive` says that the person did something: an open page that asks by itself keeps no session from ending.
+    """
     if not is_token(session_token):
         return None
-    row = await connection.fetchrow(_PERSON, hash_of(session_token), _ROLES, IDLE_HOURS)
+    row = await connection.fetchrow(
+        _PERSON_SEEN if keeps_alive else _PERSON, hash_of(session_token), _ROLES, IDLE_HOURS
+    )
     return None if row is None else Client(row["name"], Role(row["role"]))
 
 

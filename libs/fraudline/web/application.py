@@ -34,7 +34,7 @@ _SAYS = {
     404: "There is nothing at this address.",
     408: "The body came too slowly.",
     409: "Something else was said before.",
-    413: "Larger than 1 MiB, or more than 1,000 transactions.",
+    413: "Larger than is taken here.",
     415: "Content-Encoding is not read here.",
     422: "Not valid: every fault is listed by its field.",
     503: "Full, or a server that is needed is away: send the same again after Retry-After.",

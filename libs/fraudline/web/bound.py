@@ -28,7 +28,7 @@ class Bound:
             Problem: That would be more than the limit.
         """
         if self._held + amount > self._limit:
-            raise full(f"Ingest holds as many {self._what} as it may")
+            raise full(f"There are as many {self._what} here as there may be")
         self._held += amount
         try:
             yield

@@ -59,7 +59,7 @@ async def main(settings: "AlertsSettings", stop: "asyncio.Event") -> None:
 
     keys = KeyRing(read_keys)
     metrics.keys_age_seconds.set_function(lambda: keys.age_seconds)
-    feed = Feed(working, metrics)
+    feed = Feed(working, metrics, old_pages=asked)
     relay = Relay(amqp_url, working, metrics)
     buried = dead_letters_counter(registry)
     opening = Opening(metrics, buried=buried, poke_feed=feed.poke)

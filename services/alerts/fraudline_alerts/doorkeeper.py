@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # The prefix has browsers refuse the cookie from anywhere but this very host, over a connection that they trust.
 COOKIE = "__Host-fraudline-session"
+# Of the five seconds within which everybody is answered.
+PERSON_SECONDS = 1.5
 _ROLES = frozenset(SIGN_IN_ROLES)
 
 
@@ -28,8 +30,8 @@ class Doorkeeper:
         self._keys = keys
         self._database = database
 
-    async def admit(self, request: "Request") -> "Client":
-        """Return who asks, by key or by session.
+    async def admit(self, request: "Request", *, is_by_itself: bool = False) -> "Client":
+        """Return who asks, by key or by session; `is_by_itself` says that no person did it: the session stays idle.
 
         Raises:
             Problem: Nobody who may: no valid key or session, a key without the right, or a deed from another site.
@@ -44,7 +46,7 @@ class Doorkeeper:
                 ProblemKind.CROSS_SITE,
                 "With the cookie of a session, deeds are taken from our own page alone; programs send a key.",
             )
-        person = await self.person(request)
+        person = await self.person(request, is_by_itself=is_by_itself)
         if person is None:
             raise Problem(
                 ProblemKind.UNAUTHORIZED,
@@ -53,7 +55,7 @@ class Doorkeeper:
             )
         return person
 
-    async def person(self, request: "Request") -> "Client | None":
+    async def person(self, request: "Request", *, is_by_itself: bool = False) -> "Client | None":
         """Return whose session's cookie the request has; None for a stranger.
 
         Raises:
@@ -62,15 +64,20 @@ class Doorkeeper:
         token = request.cookies.get(COOKIE)
         if token is None:
             return None
-        async with self._database.acquire() as connection:
-            return await person_of(connection, token)
+        return await self._database.ask(
+            lambda connection: person_of(connection, token, keeps_alive=not is_by_itself),
+            within_seconds=PERSON_SECONDS,
+        )
 
     async def sign_out(self, request: "Request", response: "Response") -> None:
         """End the session of a request, and have the browser forget its cookie."""
-        if (token := request.cookies.get(COOKIE)) is not None:
-            async with self._database.acquire() as connection:
-                await end_session(connection, token)
+        await self.end_session(request)
         response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
+
+    async def end_session(self, request: "Request") -> None:
+        """End the session of a request, if it has one."""
+        if (token := request.cookies.get(COOKIE)) is not None:
+            await self._database.ask(lambda connection: end_session(connection, token), within_seconds=PERSON_SECONDS)
 
     @staticmethod
     def give_cookie(response: "Response", session_token: str) -> None:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import math
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +15,7 @@ from fraudline.domain.transaction import is_identifier, rfc3339
 from fraudline.web.problems import FieldFault, not_valid, shown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import asyncpg
     from starlette.datastructures import QueryParams
@@ -32,6 +33,7 @@ from fraudline.alerts a join fraudline.verdicts v using (transaction_id)
 left join fraudline.dispositions d on d.alert_id = a.id
 """
 SUMMARY = f"select {_COLUMNS} where a.id = $1"
+_NUMBER = re.compile(r"[0-9]{0,20}\.?[0-9]{1,20}(e-?[0-9]{1,3})?", re.ASCII)
 _CURSOR = struct.Struct("<dq")
 
 
@@ -70,20 +72,22 @@ class Question:
     limit: int = DEFAULT_LIMIT
 
 
-def read_question(query: "QueryParams") -> Question:
-    """Read a request's query.
+def read_question(query: "QueryParams", *, known: "Collection[str] | None" = None) -> Question:
+    """Read a request's query, in which only these filters may stand; without `known`, all that there are.
 
     Raises:
         Problem: It asks for something that is not known here, or not so; all faults are in it.
     """
     faults: list[FieldFault] = []
     read: dict[str, Any] = {}
+    known = _READERS if known is None else known
     for name in query:
-        reader = _READERS.get(name)
+        reader = _READERS[name] if name in known else None
         values = query.getlist(name)
         if reader is None:
-            known = ", ".join(_READERS)
-            faults.append(FieldFault(shown_name(name), f"is no filter that is known here; those are {known}"))
+            faults.append(
+                FieldFault(shown_name(name), f"is no filter that is known here; those are {', '.join(known)}")
+            )
         elif len(values) > 1:
             faults.append(FieldFault(name, f"is given {len(values)} times; give it once"))
         else:
@@ -115,10 +119,7 @@ def _identifier(text: str) -> str:
 
 
 def _score(text: str) -> float:
-    try:
-        score = float(text) if text.isascii() else math.nan
-    except ValueError:
-        score = math.nan
+    score = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not 0 <= score <= 1:
         raise ValueError("is no probability; write a number from 0 to 1")
     return score

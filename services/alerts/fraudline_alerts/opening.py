@@ -6,11 +6,12 @@ crash before the statement brings the message again; one after it too, and the v
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fraudline.amqp.letters import DeadReason, Letter
 from fraudline.amqp.topology import ALERTS_QUEUE
 from fraudline.domain.transaction import is_identifier
+from fraudline.domain.verdict import VERDICT_TYPE
 from fraudline.drain.graveyard import bury
 from fraudline.service.log import LogEvent, get_logger
 
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
     from fraudline.postgres.database import Connection
     from fraudline_alerts.metrics import AlertsMetrics
 
-VERDICT_TYPE = "fraudline.verdict.v1"
-
 # In parts, so that no statement holds the feed for long.
 OPENED_AT_ONCE = 500
 
 # Open one alert for each of these verdicts that is flagged and has none; tell what became of each.
 _OPEN = "select transaction_id, outcome, decision, scored_at from fraudline.open_alerts($1)"
+
+
+class Opened(NamedTuple):
+    """How many alerts were opened, and which transactions have no verdict or no payment that is stored."""
+
+    opened: int
+    unknown: list[str]
 
 
 class Opening:
@@ -58,26 +64,34 @@ class Opening:
                         letters.append(_letter(line, DeadReason.MALFORMED_EVENT, "no verdict's event"))
                     else:
                         lines[transaction_id] = line
-        for transaction_id in await self.open(connection, list(lines)):
-            error = "no verdict of this transaction is stored"
+        for transaction_id in (await self.open(connection, list(lines))).unknown:
+            error = "no verdict of this transaction is stored, or its payment is not stored any more"
             letters.append(_letter(lines[transaction_id], DeadReason.UNKNOWN_VERDICT, error, transaction_id))
         if letters:
             await bury(connection, letters, self._buried)
 
-    async def open(self, connection: "Connection", transaction_ids: "Sequence[str]") -> list[str]:
-        """Open an alert for each of these that is flagged and has none; return those without a verdict."""
+    async def open(
+        self, connection: "Connection", transaction_ids: "Sequence[str]", *, is_late: bool = False
+    ) -> Opened:
+        """Open an alert for each of these that is flagged and has none.
+
+        `is_late` says that they were looked for: their delay says nothing of the way that verdicts usually take.
+        """
         unknown: list[str] = []
+        opened = 0
         for start in range(0, len(transaction_ids), OPENED_AT_ONCE):
             rows = await connection.fetch(_OPEN, transaction_ids[start : start + OPENED_AT_ONCE])
             now = datetime.now(UTC)
             for row in rows:
                 if row["outcome"] == "opened":
+                    opened += 1
                     self._metrics.opened.labels(row["decision"]).inc()
-                    self._metrics.delay_seconds.observe(max(0.0, (now - row["scored_at"]).total_seconds()))
+                    if not is_late:
+                        self._metrics.delay_seconds.observe(max(0.0, (now - row["scored_at"]).total_seconds()))
                 elif row["outcome"] == "unknown":
                     unknown.append(row["transaction_id"])
             self._poke_feed()
-        return unknown
+        return Opened(opened, unknown)
 
 
 def _told(line: bytes) -> str | None:

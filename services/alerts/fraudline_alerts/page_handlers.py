@@ -1,5 +1,6 @@
 """What alerts does with each call of a person's browser."""
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI looks it up when
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from fraudline.domain.alert import AlertStatus
+from fraudline.errors import DependencyAway
 from fraudline.postgres.sign_in import LinkRefusal, SignedIn, take_link
 from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.problems import Problem
@@ -75,7 +77,7 @@ class PageHandlers:
         person = await self._doors.person(request)
         if person is None:
             return _page(self._pages.sign_in(problem=None))
-        cursor = read_question(request.query_params).cursor
+        cursor = read_question(request.query_params, known=("cursor",)).cursor
         return _page(await self._database.ask(self._queue_page(person, cursor), within_seconds=ANSWER_SECONDS))
 
     def _queue_page(self, person: "Client", cursor: "Cursor | None") -> "Callable[[Connection], Awaitable[str]]":
@@ -119,6 +121,9 @@ class PageHandlers:
             self._sign_ins.labels(came.value).inc()
             return _page(self._pages.sign_in(problem=_REFUSALS[came]), status=HTTPStatus.GONE)
         self._sign_ins.labels("signed_in").inc()
+        # Whoever was signed in here before is so no longer; the link is used up, so that nothing may fail by this.
+        with suppress(DependencyAway):
+            await self._doors.end_session(request)
         response = RedirectResponse("/", status_code=HTTPStatus.SEE_OTHER, headers=_HEADERS)
         self._doors.give_cookie(response, came.session_token)
         return response
@@ -138,7 +143,7 @@ class PageHandlers:
 
     async def status_board(self, request: "Request") -> Response:
         """Give the status page its latest figures."""
-        await self._doors.admit(request)
+        await self._doors.admit(request, is_by_itself=True)
         return _page(self._pages.status_fragment(self._board.snapshot()))
 
     async def static_file(self, request: "Request") -> Response:

@@ -77,12 +77,14 @@ class Relay:
                 await declare_all(channel)
                 labels = await channel.get_exchange(LABELS)
             closed = closed_event(connection, channel)
-            self._reason = None
             while not closed.is_set():
                 self._has_work.clear()
-                if await self._publish_some(labels) < PUBLISHED_AT_ONCE:
-                    await self._until_work()
+                published = await self._publish_some(labels)
+                # Only now: in an alarm the broker lets us in and confirms nothing.
+                self._reason = None
                 pauses.reset()
+                if published < PUBLISHED_AT_ONCE:
+                    await self._until_work()
         self._reason = "the connection was lost"
 
     async def _publish_some(self, labels: "AbstractExchange") -> int:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from fraudline.errors import DependencyAway
 from fraudline.service.log import LogEvent, get_logger
 from fraudline.web.problems import Problem
-from fraudline_alerts.feed import Overtaken
+from fraudline_alerts.feed import Overtaken, SetBack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,11 +37,13 @@ class DropReason(StrEnum):
     STALLED = "stalled"
     SIGNED_OUT = "signed_out"
     AWAY = "away"
+    SET_BACK = "set_back"
 
 
 _SENTENCES = {
     DropReason.OVERTAKEN: "You read more slowly than things happen; go on from the last event that you have.",
     DropReason.SIGNED_OUT: "The session or key that this stream was opened with is no longer valid.",
+    DropReason.SET_BACK: "The feed was set back by a restore: list the alerts anew and read on from there.",
     DropReason.AWAY: "The database does not answer; go on from the last event that you have in a moment.",
 }
 
@@ -117,26 +119,27 @@ class Stream(Response):
     async def _pieces(self) -> "AsyncIterator[bytes]":
         # At once, so that the reader knows that it is connected, and what silence means.
         yield self._heartbeat()
-        number, has_caught_up = self._after, False
+        clock = asyncio.get_running_loop().time
+        number, has_caught_up, restores = self._after, False, self._feed.restores
+        beat_at = clock() + self._heartbeat_seconds
         while not self._feed.has_ended:
-            has_caught_up = has_caught_up or number == self._feed.position
+            has_caught_up = has_caught_up or number >= (self._feed.position or 0)
             try:
-                entries = await self._feed.after(number, has_caught_up=has_caught_up, seconds=self._heartbeat_seconds)
-                if not entries:
+                wait_seconds = max(0.0, beat_at - clock())
+                entries = await self._feed.after(
+                    number, restores=restores, has_caught_up=has_caught_up, seconds=wait_seconds
+                )
+                # However busy the feed is: a right that has ended, ends, and silence means a wire that is cut.
+                if is_due := clock() >= beat_at:
+                    beat_at = clock() + self._heartbeat_seconds
                     await self._is_admitted()
-            except Overtaken:
-                yield self._last_word(DropReason.OVERTAKEN)
-                return
-            except Problem:
-                yield self._last_word(DropReason.SIGNED_OUT)
-                return
-            except DependencyAway:
-                yield self._last_word(DropReason.AWAY)
+            except (SetBack, Overtaken, Problem, DependencyAway) as error:
+                yield self._last_word(_reason_of(error))
                 return
             if entries:
                 number = entries[-1].number
                 yield b"".join(entry.encoded for entry in entries)
-            else:
+            if is_due:
                 yield self._heartbeat()
 
     def _heartbeat(self) -> bytes:
@@ -152,6 +155,18 @@ class Stream(Response):
     def _note(self, reason: DropReason) -> None:
         self._metrics.feed_dropped.labels(reason.value).inc()
         get_logger().warning(LogEvent.READER_DROPPED, reason=reason.value)
+
+
+def _reason_of(error: Exception) -> DropReason:
+    match error:
+        case SetBack():
+            return DropReason.SET_BACK
+        case Overtaken():
+            return DropReason.OVERTAKEN
+        case Problem():
+            return DropReason.SIGNED_OUT
+        case _:
+            return DropReason.AWAY
 
 
 async def _left(receive: "Receive") -> None:

@@ -21,14 +21,20 @@ EVERY_SECONDS = 30.0
 GRACE = timedelta(seconds=10)
 # How far each look reaches back behind the one before: clocks differ, and commits take their time.
 OVERLAP = timedelta(hours=1)
-FOUND_AT_ONCE = 500
+LOOKED_AT_ONCE = 5_000
 
-# Flagged verdicts of a stretch of time that have no alert, the oldest first.
-_MISSING = """
-select v.transaction_id from fraudline.verdicts v
-where v.decision <> 'approve' and v.scored_at >= $1 and v.scored_at < $2
-  and not exists (select from fraudline.alerts a where a.transaction_id = v.transaction_id)
-order by v.scored_at limit $3
+# Of the flagged verdicts that come next in order of time, which have no alert, and where the next ones begin.
+_LOOK = """
+with looked_at as (
+    select scored_at, transaction_id from fraudline.verdicts
+    where decision <> 'approve' and (scored_at, transaction_id) > ($1, $2) and scored_at < $3
+    order by scored_at, transaction_id limit $4
+)
+select array(select l.transaction_id from looked_at l
+             where not exists (select from fraudline.alerts a where a.transaction_id = l.transaction_id)
+             order by l.scored_at, l.transaction_id) as missing,
+       scored_at, transaction_id
+from looked_at order by scored_at desc, transaction_id desc limit 1
 """
 
 
@@ -51,17 +57,17 @@ class Sweep:
             await stopped_within(stop, EVERY_SECONDS)
 
     async def look(self, stop: "asyncio.Event") -> None:
-        """Open what is missing, all of it."""
-        now = datetime.now(UTC)
-        found = FOUND_AT_ONCE
-        while found == FOUND_AT_ONCE and not stop.is_set():
+        """Open what is missing, all of it, in steps that are short however much there is."""
+        until = datetime.now(UTC) - GRACE
+        scored_at, transaction_id = self._since, ""
+        while not stop.is_set():
             async with self._database.acquire() as connection:
-                rows = await connection.fetch(_MISSING, self._since, now - GRACE, FOUND_AT_ONCE)
-                found = len(rows)
-                if found:
-                    await self._opening.open(connection, [row["transaction_id"] for row in rows])
-            if found:
-                self._metrics.recovered.inc(found)
-                get_logger().warning(LogEvent.ALERTS_RECOVERED, alerts=found)
-        if not stop.is_set():
-            self._since = now - OVERLAP
+                row = await connection.fetchrow(_LOOK, scored_at, transaction_id, until, LOOKED_AT_ONCE)
+                if row is None:
+                    self._since = max(self._since, until - OVERLAP)
+                    return
+                found = await self._opening.open(connection, row["missing"], is_late=True)
+            scored_at, transaction_id = row["scored_at"], row["transaction_id"]
+            if found.opened:
+                self._metrics.recovered.inc(found.opened)
+                get_logger().warning(LogEvent.ALERTS_RECOVERED, alerts=found.opened)

@@ -33,7 +33,6 @@ class Vitals:
         self._database = database
         self._metrics = metrics
         self._reason: str | None = "not asked yet"
-        self.open = 0
 
     def unready_reason(self) -> str | None:
         """Return what keeps the database from answering."""
@@ -55,7 +54,6 @@ class Vitals:
     def _show(self, row: "asyncpg.Record | None") -> None:
         if row is None:
             return
-        self.open = row["open"]
         self._metrics.open.set(row["open"])
         self._metrics.oldest_open_age_seconds.set_function(_age_of(row["opened_at"]))
         self._metrics.outbox_waiting.set(row["waiting"])

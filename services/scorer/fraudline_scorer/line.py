@@ -65,8 +65,8 @@ class Batch:
 
     @property
     def oldest_at(self) -> "datetime | None":
-        """When the first of its events to be accepted was; None where it holds none."""
-        return min((received.event.time for received in self.received), default=None)
+        """When the first of its transactions to be accepted was; None where it holds none."""
+        return min((received.event.time for received in self.received if not received.is_label), default=None)
 
     @property
     def is_suspect(self) -> bool:

@@ -2,7 +2,7 @@
 
 -- Flagged verdicts that nobody has explained yet, and all of them by time: the explainer's work, and the sweep's.
 create index verdicts_pending on fraudline.verdicts (partition, position) where reasons_status = 'pending';
-create index verdicts_flagged on fraudline.verdicts (scored_at) where decision <> 'approve';
+create index verdicts_flagged on fraudline.verdicts (scored_at, transaction_id) where decision <> 'approve';
 
 create table fraudline.alerts (
     id bigint generated always as identity primary key,
@@ -154,8 +154,9 @@ begin
 
     return query
         select asked.transaction_id,
-               case when v.transaction_id is null then 'unknown'
-                    when v.decision = 'approve' then 'not_flagged'
+               case when v.decision = 'approve' then 'not_flagged'
+                    -- No verdict, or one whose payment is not stored any more.
+                    when a.id is null then 'unknown'
                     when a.id = any(opened) then 'opened'
                     else 'known' end,
                v.decision,

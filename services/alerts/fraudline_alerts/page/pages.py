@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fraudline.domain.alert import MAX_NOTE_CHARACTERS
 from fraudline.domain.transaction import rfc3339
 from fraudline_alerts import readable
 from fraudline_alerts.page import card_chart
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 MAX_ROWS = 100
-MAX_NOTE_CHARACTERS = 2_000
 
 # The row that the module fills in for an alert that arrives while the page is open.
 _BLANK: dict[str, Any] = {

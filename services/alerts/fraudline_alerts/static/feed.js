@@ -90,7 +90,10 @@ export class Feed {
     };
     for (const kind of KINDS) source.addEventListener(kind, (event) => this.#take(JSON.parse(event.data)));
     source.addEventListener("dropped", (event) => {
-      showLive("connecting", `not live: ${JSON.parse(event.data).reason}`);
+      const { code, reason } = JSON.parse(event.data);
+      showLive("connecting", `not live: ${reason}`);
+      // What has these numbers now is something else: the page is taken anew.
+      if (code === "set_back") this.#refused();
     });
     source.addEventListener("heartbeat", (event) => this.#expectBeat(JSON.parse(event.data).every_seconds));
   }

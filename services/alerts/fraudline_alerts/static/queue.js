@@ -160,6 +160,12 @@ setInterval(() => {
   news = 0;
 }, HEARD_EVERY_MS);
 
+// A browser has six connections for one server: a queue that nobody looks at gives its own back.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) feed.stop();
+  else feed.renew();
+});
+
 keepTimes();
 show();
-feed.start();
+if (!document.hidden) feed.start();
