@@ -60,8 +60,8 @@ with given as (
     insert into fraudline.verdicts (transaction_id, fingerprint, posted_by, partition, position, accepted_at, decision,
                                     score, reasons, reasons_status, model, policy, scored_at)
     select 'fill-' || n, decode(repeat('00', 32), 'hex'), 'bench', 1, n, now(), 'review', (n % 997) / 997.0,
-           '[{"code": "amount", "text": "The amount comes to 912.40 EUR.", "contribution": 1.5}]', 'ready', 'm', 'p',
-           now()
+           '[{"code": "amount", "text": "An amount of 912.40 EUR raises the score by itself.", "contribution": 1.5}]',
+           'ready', 'm', 'p', now()
     from generate_series(1, $1::int) n returning transaction_id, score, accepted_at
 ), posted as (
     insert into fraudline.transactions (transaction_id, accepted_at, posted_by, partition, position, occurred_at,

@@ -12,7 +12,7 @@ from fraudline.domain.reasons import NO_SCORE, NOTHING_STANDS_OUT
 from fraudline.domain.verdict import Verdict
 
 THRESHOLDS = Thresholds(review=0.2, decline=0.8)
-EXPLAINED = Reason("amount", "The amount comes to 912.40 EUR.", 1.25)
+EXPLAINED = Reason("amount", "An amount of 912.40 EUR raises the score by itself.", 1.25)
 ACCEPTED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 VERDICT = Verdict(
     transaction_id="t-1",

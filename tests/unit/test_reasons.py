@@ -202,11 +202,11 @@ def test_a_new_card_or_merchant_is_told_in_one_sentence_whatever_the_code(kind: 
 @pytest.mark.parametrize(
     ("amount", "sentence"),
     [
-        (912.40, "The amount comes to 912.40 EUR."),
-        (1234567.89, "The amount comes to 1,234,567.89 EUR."),
+        (912.40, "An amount of 912.40 EUR raises the score by itself."),
+        (1234567.89, "An amount of 1,234,567.89 EUR raises the score by itself."),
         (0.0, "The amount is zero: the card is only being verified."),
         (math.nan, "The amount in EUR is not known."),
-        (1e18, "The amount comes to more than 999 billion EUR."),
+        (1e18, "An amount of more than 999 billion EUR raises the score by itself."),
     ],
 )
 def test_an_amount_is_told_as_it_was_seen(amount: float, sentence: str) -> None:
@@ -215,7 +215,10 @@ def test_an_amount_is_told_as_it_was_seen(amount: float, sentence: str) -> None:
 
 @pytest.mark.parametrize(
     ("currency", "sentence"),
-    [("JPY", "The amount comes to 912 JPY."), ("BHD", "The amount comes to 912.400 BHD.")],
+    [
+        ("JPY", "An amount of 912 JPY raises the score by itself."),
+        ("BHD", "An amount of 912.400 BHD raises the score by itself."),
+    ],
 )
 def test_an_amount_has_the_decimals_of_its_currency(currency: str, sentence: str) -> None:
     assert told("amount", features_after(a_transaction(amount=912.40)), currency=currency) == sentence

@@ -111,7 +111,7 @@ def _amount(facts: Facts) -> str:
         return _unknown_amount(facts)
     if amount == 0:
         return "The amount is zero: the card is only being verified."
-    return f"The amount comes to {money(amount, facts.currency)}."
+    return f"An amount of {money(amount, facts.currency)} raises the score by itself."
 
 
 def _compared(facts: Facts, kind: str, mean: float, deviation: float) -> str:

@@ -58,7 +58,8 @@ export function explain(row, { reasons, reasons_status }) {
   const why = part(row, "reason");
   if (reasons.length > 0) {
     const text = document.createElement("bdi");
-    text.textContent = reasons[0].text;
+    // The two strongest: the first alone often says no more than the amount beside it.
+    text.textContent = reasons.slice(0, 2).map((reason) => reason.text).join(" ");
     why.replaceChildren(text);
   } else {
     why.textContent = reasons_status === "pending" ? "reasons on their way" : "no single reason stands out";
