@@ -229,10 +229,10 @@ def test_an_amount_has_the_decimals_of_its_currency(currency: str, sentence: str
     [
         ([60, 60, 912.40], "912.40 EUR is about 15 times this card's average payment of 60.00 EUR."),
         ([60, 60, 150], "150.00 EUR is about 2.5 times this card's average payment of 60.00 EUR."),
-        ([60, 60, 90], "90.00 EUR is unusually high, while this card's average payment is about 60.00 EUR."),
-        ([60, 60, 4], "4.00 EUR is unusually low, while this card's average payment is about 60.00 EUR."),
-        ([1200, 1300, 1250.50], "1,250.50 EUR, while this card's average payment is about 1,250 EUR."),
-        ([0, 0, 10], "10.00 EUR is unusually high, while this card's average payment is about 0.00 EUR."),
+        ([60, 60, 90], "90.00 EUR is unusually high beside this card's average payment of about 60.00 EUR."),
+        ([60, 60, 4], "4.00 EUR is unusually low beside this card's average payment of about 60.00 EUR."),
+        ([1200, 1300, 1250.50], "This card's average payment is about 1,250 EUR, which raises the score by itself."),
+        ([0, 0, 10], "10.00 EUR is unusually high beside this card's average payment of about 0.00 EUR."),
         ([math.nan, 10], "No earlier amount on this card is known to compare with."),
         ([10, math.nan], "The amount in EUR is not known."),
         ([10], FIRST["card"]),
@@ -248,7 +248,7 @@ def test_an_amount_is_held_against_the_cards_habit(amounts: list[float], sentenc
     ("amounts", "sentence"),
     [
         ([60, 60, 912.40], "912.40 EUR is about 15 times the average payment at this merchant of 60.00 EUR."),
-        ([60, 60, 4], "4.00 EUR, while the average payment at this merchant is about 60.00 EUR."),
+        ([60, 60, 4], "4.00 EUR is lower than the average payment at this merchant of about 60.00 EUR."),
         ([math.nan, 10], "No earlier amount at this merchant is known to compare with."),
         ([10, math.nan], "The amount in EUR is not known."),
         ([10], FIRST["merchant"]),

@@ -161,3 +161,26 @@ def test_there_is_fraud_in_a_live_stream() -> None:
     frame = Simulation(1, 5000, 2000).live("run").draw(20_000, datetime(2026, 5, 4, tzinfo=UTC))
 
     assert 0.002 < float(frame["fraud"].mean() or 0) < 0.03
+
+
+def test_the_past_of_stolen_cards_is_genuine_in_order_and_before_today() -> None:
+    simulation = Simulation(seed=3, customers=4_000, merchants=200)
+    now = datetime(2026, 5, 20, 9, 30, tzinfo=UTC)
+    stream = simulation.live("run")
+
+    past = stream.past(now, 14)
+
+    stolen = stolen_cards(3, (now.date() - date(1970, 1, 1)).days, 4_000)
+    assert {int(name.removeprefix("customer-")) for name in past["customer_id"]} <= set(np.flatnonzero(stolen).tolist())
+    assert past["customer_id"].n_unique() > stolen.sum() * 0.9
+    assert past["fraud"].sum() == 0
+    assert past["occurred_at"].is_sorted()
+    assert past["occurred_at"].min() >= datetime(2026, 5, 6, tzinfo=UTC)
+    assert past["occurred_at"].max() < datetime(2026, 5, 20, tzinfo=UTC)
+    live = stream.draw(500, now)
+    assert set(past["transaction_id"]).isdisjoint(live["transaction_id"])
+    # The same card that is stolen today: what the thief pays stands out against its habits.
+    cards = dict(zip(past["customer_id"], past["card_id"], strict=True))
+    known = [card for customer, card in zip(live["customer_id"], live["card_id"], strict=True) if customer in cards]
+    assert known, "nobody with a past has paid"
+    assert set(known) <= set(cards.values())

@@ -146,3 +146,17 @@ async def test_an_error_of_another_kind_ends_it() -> None:
 
     with pytest.raises(PermissionError):
         await posting_to(Broken()).run(duration_seconds=1.0)
+
+
+async def test_the_past_is_posted_whole_and_in_bounded_batches_whatever_goes_away_meanwhile() -> None:
+    ingest = Ingest(away_for=1)
+    posting = posting_to(ingest)
+    past = Simulation(1, 20_000, 20_000).live("run").past(datetime.now(UTC), 14)
+    assert past.height > MAX_BATCH
+
+    await posting.post_past(past)
+
+    assert list(ingest.taken) == past["transaction_id"].to_list()
+    assert max(map(len, ingest.calls)) <= MAX_BATCH
+    assert posting.posted.accepted == past.height
+    assert posting.posted.outages == 1

@@ -13,6 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from fraudline.cli.supervisor import ServiceProcess
 
 RATE_PER_SECOND = 20
+# Few enough for a card to be seen again, many enough for none to pay at an odd pace; and the habits of those whose
+# cards are stolen, so that an alert has something to tell.
+CUSTOMERS = 60_000
+HISTORY_DAYS = 14
 COUNT_EVERY_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.2
 REQUEST_SECONDS = 2.0
@@ -24,7 +28,10 @@ def demo_process(folder: Path, environment: Mapping[str, str], *, url: str, api_
     """Return the process that posts simulated payments to ingest."""
     return ServiceProcess(
         "demo",
-        [sys.executable, "-m", "fraudline.cli.main", "simulate", "--rate", str(RATE_PER_SECOND)],
+        [
+            *(sys.executable, "-m", "fraudline.cli.main", "simulate", "--rate", str(RATE_PER_SECOND)),
+            *("--customers", str(CUSTOMERS), "--history", str(HISTORY_DAYS)),
+        ],
         environment=dict(environment) | {"FRAUDLINE_URL": url, "FRAUDLINE_API_KEY": api_key},
         folder=folder,
     )

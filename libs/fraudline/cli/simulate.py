@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import signal
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +51,9 @@ def simulate(
     duration: Annotated[
         float | None, typer.Option(min=0.1, metavar="SECONDS", help="Live: how long. Default: until Ctrl-C.")
     ] = None,
+    history: Annotated[
+        int, typer.Option(min=0, max=60, metavar="DAYS", help="Live: first post what stolen cards had paid before.")
+    ] = 0,
     label_delay: Annotated[
         str, typer.Option(metavar="DELAY", help="Live: how long after it a fraud is reported, like 60s or 5m.")
     ] = "60s",
@@ -66,7 +69,7 @@ def simulate(
         elif rate is not None:
             simulation = Simulation(seed, customers or _customers_paying(rate), merchants or _LIVE_MERCHANTS)
             delay_seconds = parse_delay(label_delay).total_seconds()
-            Console().print(_summary(asyncio.run(_live(simulation, rate, delay_seconds, duration))))
+            Console().print(_summary(asyncio.run(_live(simulation, rate, delay_seconds, duration, history))))
     except (FraudlineError, ValueError) as error:
         typer.echo(f"fraudline simulate: {error}", err=True)
         raise typer.Exit(1) from error
@@ -94,11 +97,14 @@ def _customers_paying(rate: float) -> int:
     return int(min(max(rate * _DAY_SECONDS / _MEAN_PAYMENTS_A_DAY, _FEWEST_LIVE_CUSTOMERS), _MOST_LIVE_CUSTOMERS))
 
 
-async def _live(simulation: Simulation, rate: float, label_delay_seconds: float, duration: float | None) -> Posted:
+async def _live(
+    simulation: Simulation, rate: float, label_delay_seconds: float, duration: float | None, history: int
+) -> Posted:
     async with Client(patience_seconds=_PATIENCE_SECONDS) as client:
+        stream = simulation.live(f"live-{secrets.token_hex(4)}")
         posting = LivePosting(
             client,
-            simulation.live(f"live-{secrets.token_hex(4)}"),
+            stream,
             as_posts=lambda frame: History(frame).rows(),
             rate_per_second=rate,
             label_delay_seconds=label_delay_seconds,
@@ -109,6 +115,8 @@ async def _live(simulation: Simulation, rate: float, label_delay_seconds: float,
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("posting", total=None)
+            if history:
+                await posting.post_past(stream.past(datetime.now(UTC), history))
             return await posting.run(duration, lambda posted: progress.update(task, description=_told(posted)))
 
 

@@ -114,8 +114,11 @@ def _amount(facts: Facts) -> str:
     return f"An amount of {money(amount, facts.currency)} raises the score by itself."
 
 
-def _compared(facts: Facts, kind: str, mean: float, deviation: float) -> str:
-    """Hold the amount against a mean, both in the base currency; `deviation` is in standard deviations."""
+def _compared(facts: Facts, kind: str, mean: float, deviation: float, *, is_by_mean: bool = False) -> str:
+    """Hold the amount against a mean, both in the base currency; `deviation` is in standard deviations.
+
+    `is_by_mean` says that the mean itself raised the score the most: where nothing stands out beside it, it is told.
+    """
     amount, currency = facts.amount, facts.currency
     if math.isnan(amount):
         return _unknown_amount(facts)
@@ -126,15 +129,23 @@ def _compared(facts: Facts, kind: str, mean: float, deviation: float) -> str:
     told, average = as_beginning(money(amount, currency)), estimate(mean, currency)
     if 0 < _HIGH * mean <= amount:
         return f"{told} is about {times(amount / mean)} times {_AVERAGE[kind]} of {average}."
-    unusual = ""
     if abs(deviation) >= _HIGH:
-        unusual = f" is unusually {'high' if deviation > 0 else 'low'}"
-    return f"{told}{unusual}, while {_AVERAGE[kind]} is about {average}."
+        compared = (
+            f"{told} is unusually {'high' if deviation > 0 else 'low'} beside {_AVERAGE[kind]} of about {average}."
+        )
+    elif is_by_mean:
+        compared = f"{as_beginning(_AVERAGE[kind])} is about {average}, which raises the score by itself."
+    else:
+        compared = f"{told} is {'higher' if amount >= mean else 'lower'} than {_AVERAGE[kind]} of about {average}."
+    return compared
 
 
 def _amount_for_card(facts: Facts) -> str:
     values = facts.values
-    return _compared(facts, "card", values["card_amount_mean_30d"], values["card_amount_deviation_30d"])
+    is_by_mean = facts.strongest == "card_amount_mean_30d"
+    return _compared(
+        facts, "card", values["card_amount_mean_30d"], values["card_amount_deviation_30d"], is_by_mean=is_by_mean
+    )
 
 
 def _amount_for_merchant(facts: Facts) -> str:

@@ -65,10 +65,16 @@ class Drain:
         self._store = store
         self._hold_seconds = hold_seconds
         self._reason: str | None = "not connected yet"
+        self._taken_at = time.monotonic()
 
     def unready_reason(self) -> str | None:
         """Return why nothing is taken from the queue now."""
         return self._reason
+
+    @property
+    def quiet_seconds(self) -> float:
+        """How long nothing has been taken from the queue."""
+        return time.monotonic() - self._taken_at
 
     async def run(self, stop: asyncio.Event) -> None:
         """Store what comes until `stop` is set."""
@@ -98,6 +104,7 @@ class Drain:
 
     async def _take(self, messages: "Messages", inbox: "Inbox", stop: asyncio.Event) -> bool:
         """Store what was delivered, then acknowledge it; return False where it had to be given back."""
+        self._taken_at = time.monotonic()
         pauses = Pauses(stop)
         give_up_at = time.monotonic() + self._hold_seconds
         while not await self._is_stored(messages):

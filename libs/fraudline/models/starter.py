@@ -15,7 +15,7 @@ from fraudline.models.starter_rates import starter_rates
 from fraudline.models.training import Progress, no_progress, train_bundle
 from fraudline.simulation import Simulation
 
-EDITION = 2
+EDITION = 3
 """Raised with every change of simulation, training or thresholds that is to reach installations that have a model."""
 
 SEED = 1

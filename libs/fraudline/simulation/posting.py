@@ -114,6 +114,15 @@ class LivePosting:
             await self._pause(TICK_SECONDS)
         return self.posted
 
+    async def post_past(self, payments: pl.DataFrame) -> None:
+        """Post payments that took place before, as fast as they are taken; a stop ends it between two batches."""
+        for start in range(0, payments.height, MAX_BATCH):
+            rows = self._as_posts(payments.slice(start, MAX_BATCH))
+            answer = await self._until_taken(partial(self._receiver.post_batch, rows), math.inf)
+            if answer is None or self._stop.is_set():
+                return
+            self.posted.accepted += answer.accepted
+
     async def _post_payments(self, count: int, end: float) -> None:
         payments = self._stream.draw(count, datetime.now(UTC))
         rows = self._as_posts(payments)

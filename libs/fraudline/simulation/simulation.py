@@ -162,6 +162,25 @@ class LiveStream:
         self._drawn += count
         return frame
 
+    def past(self, now: datetime, days: int) -> pl.DataFrame:
+        """Return what those whose cards are stolen by `now` paid in the days before its day, in order of time.
+
+        All of it is genuine: the habits that a thief's payments stand out against.
+        """
+        people, simulation = self._simulation.population, self._simulation
+        today = (now.date() - _EPOCH).days
+        customers = np.flatnonzero(stolen_cards(simulation.seed, today, people.customers))
+        counts = self._random.poisson(people.transactions_a_day[customers] * days)
+        customer = np.repeat(customers, counts)
+        day = today - days + self._random.integers(days, size=len(customer))
+        of_day = self._random.normal(_NOON_MICROSECONDS, _TIME_OF_DAY_SPREAD_MICROSECONDS, len(customer))
+        time = day * DAY_MICROSECONDS + np.clip(of_day, 0, DAY_MICROSECONDS - 1).astype(np.int64)
+        order = np.argsort(time, kind="stable")
+        nobody = _Campaigns(today, np.zeros(people.merchants, np.bool_), np.zeros(people.customers, np.bool_))
+        payments = simulation._pay(self._random, customer[order], time[order], nobody)  # noqa: SLF001 - as above
+        frame = as_frame(people, payments, f"{self._run}-past-", first=0)
+        return frame.filter(pl.col("fraud") == 0)
+
 
 def _spend(random: np.random.Generator, mean: Floats) -> Floats:
     """Draw amounts as the handbook does: normal around the customer's mean, a negative one drawn again evenly."""

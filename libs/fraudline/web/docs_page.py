@@ -48,6 +48,13 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
             example = content["example"]
             text = example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
             parts.append(f"<pre>{escape(text)}</pre>")
+    if parameters := operation.get("parameters"):
+        told = "".join(
+            f"<tr><td><code>{escape(parameter['name'])}</code></td><td>{escape(parameter['in'])}</td>"
+            f"<td>{_type(parameter.get('schema', {}))}</td><td>{escape(parameter.get('description', ''))}</td></tr>"
+            for parameter in parameters
+        )
+        parts.append(f"<table><tr><th>Parameter</th><th>In</th><th>Type</th><th>Means</th></tr>{told}</table>")
     rows = []
     for status, answer in operation.get("responses", {}).items():
         kinds = ", ".join(_type(content.get("schema", {})) for content in answer.get("content", {}).values())

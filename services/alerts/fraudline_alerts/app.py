@@ -65,7 +65,7 @@ async def main(settings: "AlertsSettings", stop: "asyncio.Event") -> None:
     opening = Opening(metrics, buried=buried, poke_feed=feed.poke)
     intake = Drain(amqp_url, working, ALERTS_QUEUE, opening.store)
     dead_letters = graveyard(amqp_url, working, ALERTS_QUEUE, buried=buried)
-    sweep = Sweep(working, opening, metrics)
+    sweep = Sweep(working, opening, metrics, quiet_seconds=lambda: intake.quiet_seconds)
     vitals = Vitals(working, metrics)
     board = StatusBoard(tuple(settings.status_urls.split()))
 

@@ -28,7 +28,7 @@ _ASSIGN = "select fraudline.assign_alert($1, $2, $3)"
 
 def no_such_alert() -> Problem:
     """Return the problem of an id that no alert has."""
-    return Problem(ProblemKind.NOT_FOUND, "There is no alert with this id; GET /v1/alerts lists those that there are.")
+    return Problem(ProblemKind.NOT_FOUND, "There is no alert with this id.")
 
 
 async def dispose(connection: "Connection", alert_id: int, said: "Disposition", *, person: str) -> bool:

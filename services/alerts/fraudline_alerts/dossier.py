@@ -50,11 +50,13 @@ async def read_dossier(connection: "Connection", alert_id: int) -> dict[str, Any
         "verdict": None if stored is None else stored.pop("verdict"),
         "transaction": stored,
         "history": [event_document(event) for event in history],
-        "card_payments": [_payment(payment, summary["transaction_id"]) for payment in payments],
+        "card_payments": [_payment(payment, summary) for payment in payments],
     }
 
 
-def _payment(row: "asyncpg.Record", of_alert: str) -> dict[str, Any]:
+def _payment(row: "asyncpg.Record", alert: dict[str, Any]) -> dict[str, Any]:
+    is_this = row["transaction_id"] == alert["transaction_id"]
+    said = alert["disposition"]["disposition"] if is_this and alert["disposition"] is not None else None
     return {
         "transaction_id": row["transaction_id"],
         "occurred_at": rfc3339(row["occurred_at"]),
@@ -63,6 +65,7 @@ def _payment(row: "asyncpg.Record", of_alert: str) -> dict[str, Any]:
         "merchant_id": row["merchant_id"],
         "decision": row["decision"],
         "score": row["score"],
-        "label": row["label"],
-        "is_this": row["transaction_id"] == of_alert,
+        # What was said a moment ago may still be on its way to the labels.
+        "label": row["label"] or said,
+        "is_this": is_this,
     }

@@ -160,7 +160,9 @@ class PageHandlers:
         if problem.kind is ProblemKind.UNAUTHORIZED:
             page = self._pages.sign_in(problem=None)
         else:
-            page = self._pages.problem(problem.kind.title, problem.detail, status=problem.kind.status)
+            page = self._pages.problem(
+                problem.kind.title, problem.detail, status=problem.kind.status, faults=problem.faults
+            )
         return _page(page, status=problem.kind.status, headers=problem.headers)
 
 

@@ -1,5 +1,6 @@
 """No flagged verdict stays without an alert, even if its message was lost: looked for in the tables themselves."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,15 @@ from fraudline.service.run import stopped_within
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from fraudline.postgres.database import Database
     from fraudline_alerts.metrics import AlertsMetrics
     from fraudline_alerts.opening import Opening
 
 EVERY_SECONDS = 30.0
+QUIET_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 60.0
 # Messages take less. What is older and has no alert is not waited for any more.
 GRACE = timedelta(seconds=10)
 # How far each look reaches back behind the one before: clocks differ, and commits take their time.
@@ -39,17 +43,33 @@ from looked_at order by scored_at desc, transaction_id desc limit 1
 
 
 class Sweep:
-    """Looks every half minute; the first time over all verdicts that there ever were, an earlier release's too."""
+    """Looks every half minute; the first time over all verdicts that there ever were, an earlier release's too.
 
-    def __init__(self, database: "Database", opening: "Opening", metrics: "AlertsMetrics") -> None:
+    `quiet_seconds` tells how long the queue has been quiet: what still waits there is not missing, so a look waits for
+    quiet, but never for long.
+    """
+
+    def __init__(
+        self,
+        database: "Database",
+        opening: "Opening",
+        metrics: "AlertsMetrics",
+        *,
+        quiet_seconds: "Callable[[], float]",
+    ) -> None:
         self._database = database
         self._opening = opening
         self._metrics = metrics
+        self._quiet_seconds = quiet_seconds
         self._since = datetime.min.replace(tzinfo=UTC)
 
     async def run(self, stop: "asyncio.Event") -> None:
         """Look until `stop` is set."""
         while not stop.is_set():
+            give_up_at = time.monotonic() + LONGEST_WAIT_SECONDS
+            while self._quiet_seconds() < QUIET_SECONDS and time.monotonic() < give_up_at:
+                if await stopped_within(stop, QUIET_SECONDS / 4):
+                    return
             try:
                 await self.look(stop)
             except (DependencyAway, asyncpg.PostgresError, TimeoutError) as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fraudline.domain.api_key import Client
+    from fraudline.web.problems import FieldFault
     from fraudline_alerts.page.static_files import StaticFiles
     from fraudline_alerts.status.figures import Board
 
@@ -120,9 +121,9 @@ class Pages:
             self._fragment = (board, self._render("board.html", board=board))
         return self._fragment[1]
 
-    def problem(self, title: str, detail: str, *, status: int) -> str:
+    def problem(self, title: str, detail: str, *, status: int, faults: "Sequence[FieldFault]" = ()) -> str:
         """Return the page that says why there is none."""
-        return self._render("problem.html", person=None, title=title, detail=detail, status=status)
+        return self._render("problem.html", person=None, title=title, detail=detail, status=status, faults=faults)
 
     def _render(self, name: str, **data: Any) -> str:
         return self._templates[name].render(**data)
