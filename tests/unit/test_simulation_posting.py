@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
 import pytest
 
 from fraudline.errors import DependencyAway
@@ -160,3 +161,7 @@ async def test_the_past_is_posted_whole_and_in_bounded_batches_whatever_goes_awa
     assert max(map(len, ingest.calls)) <= MAX_BATCH
     assert posting.posted.accepted == past.height
     assert posting.posted.outages == 1
+    frauds = past.filter(pl.col("fraud") == 1)["transaction_id"].to_list()
+    assert frauds
+    await posting.run(0.3)
+    assert [label["transaction_id"] for label in ingest.labels][: len(frauds)] == frauds

@@ -115,13 +115,20 @@ class LivePosting:
         return self.posted
 
     async def post_past(self, payments: pl.DataFrame) -> None:
-        """Post payments that took place before, as fast as they are taken; a stop ends it between two batches."""
+        """Post payments that took place before, as fast as they are taken; a stop ends it between two batches.
+
+        Their frauds are reported as soon as `run` begins.
+        """
         for start in range(0, payments.height, MAX_BATCH):
-            rows = self._as_posts(payments.slice(start, MAX_BATCH))
+            some = payments.slice(start, MAX_BATCH)
+            rows = self._as_posts(some)
             answer = await self._until_taken(partial(self._receiver.post_batch, rows), math.inf)
             if answer is None or self._stop.is_set():
                 return
             self.posted.accepted += answer.accepted
+            frauds = some.filter(pl.col("fraud") == 1)["transaction_id"].to_list()
+            self.posted.frauds += len(frauds)
+            self._labels.extend((0.0, transaction_id) for transaction_id in frauds)
 
     async def _post_payments(self, count: int, end: float) -> None:
         payments = self._stream.draw(count, datetime.now(UTC))

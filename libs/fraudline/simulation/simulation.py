@@ -6,7 +6,7 @@ handbook does not have: channel, device, address, trade, countries, currencies a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -35,6 +35,8 @@ _NOON_MICROSECONDS = DAY_MICROSECONDS // 2
 _TIME_OF_DAY_SPREAD_MICROSECONDS = 20_000_000_000
 _REMOTE_SHARE = 0.25
 _ACCOUNT_VERIFICATION_SHARE = 0.004
+# Times the customer's mean: what is above is left out of a past that nobody is to look at again.
+_ORDINARY = 1.4
 _POPULATION, _, _DAYS, _LIVE = range(4)
 
 
@@ -165,7 +167,8 @@ class LiveStream:
     def past(self, now: datetime, days: int) -> pl.DataFrame:
         """Return what those whose cards are stolen by `now` paid in the days before its day, in order of time.
 
-        All of it is genuine: the habits that a thief's payments stand out against.
+        The thief's own are not among them, and none beyond the ordinary: these are the habits that he stands out
+        against. Merchants that are compromised today had their frauds before.
         """
         people, simulation = self._simulation.population, self._simulation
         today = (now.date() - _EPOCH).days
@@ -176,10 +179,11 @@ class LiveStream:
         of_day = self._random.normal(_NOON_MICROSECONDS, _TIME_OF_DAY_SPREAD_MICROSECONDS, len(customer))
         time = day * DAY_MICROSECONDS + np.clip(of_day, 0, DAY_MICROSECONDS - 1).astype(np.int64)
         order = np.argsort(time, kind="stable")
-        nobody = _Campaigns(today, np.zeros(people.merchants, np.bool_), np.zeros(people.customers, np.bool_))
-        payments = simulation._pay(self._random, customer[order], time[order], nobody)  # noqa: SLF001 - as above
+        campaigns = replace(simulation._campaigns(today), stolen=np.zeros(people.customers, np.bool_))  # noqa: SLF001 - as above
+        payments = simulation._pay(self._random, customer[order], time[order], campaigns)  # noqa: SLF001 - as above
         frame = as_frame(people, payments, f"{self._run}-past-", first=0)
-        return frame.filter(pl.col("fraud") == 0)
+        is_ordinary = payments.euros <= _ORDINARY * people.mean_amount[payments.customer]
+        return frame.filter(pl.Series(is_ordinary))
 
 
 def _spend(random: np.random.Generator, mean: Floats) -> Floats:
