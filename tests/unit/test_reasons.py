@@ -355,3 +355,10 @@ def test_labels_alone_make_no_card_that_was_seen() -> None:
 
     assert told("card_age", features) == FIRST["card"]
     assert told("card_frauds", features).startswith("About 1 fraud on this card became known in the last month")
+
+
+def test_frauds_are_not_held_against_payments_of_which_the_older_ones_have_faded() -> None:
+    features = values(merchant_frauds_7d=9.0, merchant_count_7d=4.0)
+
+    sentence = "About 9 frauds at this merchant became known in the last week or so."
+    assert told("merchant_frauds", features, by="merchant_frauds_7d") == sentence

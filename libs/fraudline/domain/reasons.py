@@ -237,7 +237,8 @@ def _frauds(kind: str) -> Sentence:
         if frauds < _LEAST:
             return f"The last fraud {_WHERE[kind]} became known more than a {window} before this payment."
         count = values[f"{kind}_count_{half_life}"]
-        beside = "" if math.isnan(count) else f", beside about {counted(count, 'payment')} in all"
+        # A fraud counts from when it became known, its payment from when it took place: the older half may be gone.
+        beside = f", beside about {counted(count, 'payment')} in all" if count >= frauds else ""
         return f"About {counted(frauds, 'fraud')} {_WHERE[kind]} became known in the last {window} or so{beside}."
 
     return sentence
