@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 MAX_READERS = 250
 # What people ask; what runs by itself has connections that no page can take away.
 PAGE_POOL_SIZE = 6
-WORK_POOL_SIZE = 6
+# One for each of them: keys, vitals, relay, graveyard, sweep, intake, feed.
+WORK_POOL_SIZE = 7
 
 
 async def main(settings: "AlertsSettings", stop: "asyncio.Event") -> None:
