@@ -24,6 +24,7 @@ test: setup
 	.venv/bin/python -m pytest
 
 bench: setup
+	.venv/bin/python tests/bench/kernel.py
 	.venv/bin/python tests/bench/replay_rate.py
 	.venv/bin/python tests/bench/rebuild.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/explainer.py

@@ -16,8 +16,8 @@ from fraudline.domain.verdict import Verdict
 from fraudline.errors import ConfigurationError, DependencyAway
 from fraudline.postgres.commit import AppliedLabel, ScoredTransaction, SeenMeanwhile, commit_batch
 from fraudline.postgres.database import Database
-from fraudline.postgres.log import read_end, read_log, take_over
-from fraudline.postgres.lookup import label_histories_of, places_of, verdicts_of
+from fraudline.postgres.log import LoggedEvent, read_end, read_log, take_over
+from fraudline.postgres.lookup import Place, label_histories_of, places_of, verdicts_of
 from fraudline.postgres.migrations import migrate, migrations
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def a_scored(position: int, transaction_id: str | None = None) -> ScoredTransact
     transaction = Transaction.model_validate_json(
         f'{{"transaction_id": "{transaction_id or f"t-{position}"}", "occurred_at": "2026-11-23T17:59:59.999999Z",'
         '"amount": "912.40", "currency": "EUR", "card_id": "card-1", "merchant_id": "merchant-1",'
-        '"ip": "2001:db8::1", "metadata": {"order": "a"}, "channel": "pos", "latitude": 48.2}'
+        '"ip": "2001:db8::1", "metadata": {"order": "a"}, "channel": "pos", "latitude": 48.2,'
+        '"device_id": "device-1", "merchant_country": "NG", "billing_country": "AT"}'
     )
     accepted = TransactionAccepted(
         specversion="1.0", source="/test", id="t", time=MOMENT, postedby="shop",
@@ -72,6 +73,13 @@ async def append(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], a
     )
 
 
+async def logged_events(
+    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], *, until: int
+) -> list[LoggedEvent]:
+    columns = await read_log(connection, 0, after=0, until=until)
+    return [LoggedEvent(*row) for row in zip(*columns, strict=True)]
+
+
 async def test_what_is_committed_is_read_back_exactly(pool: Database) -> None:
     async with pool.acquire() as connection:
         await take_over(connection, 0, owner="test")
@@ -82,10 +90,14 @@ async def test_what_is_committed_is_read_back_exactly(pool: Database) -> None:
         (stored,) = (await verdicts_of(connection, ["t-1"])).values()
         assert stored.event() == entry.verdict.event()
         assert stored.score == 0.1 + 0.2
-        (row,) = await read_log(connection, 0, after=0, until=10)
+        (logged,) = await logged_events(connection, until=10)
         # The kernel's time is the earlier of occurred_at and accepted_at, to the microsecond.
         expected = int((entry.accepted.data.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
-        assert (row["position"], row["microseconds"], row["base_amount"]) == (1, expected, 912.40)
+        assert logged == LoggedEvent(
+            is_transaction=True, microseconds=expected, weight=0, base_amount=912.40, card_id="card-1",
+            merchant_id="merchant-1", device_id="device-1", merchant_country="NG", customer_id=None, latitude=48.2,
+            longitude=None, billing_country="AT", channel="pos",
+        )  # fmt: skip
         (transaction,) = await connection.fetch("select * from fraudline.transactions")
         assert transaction["amount"] == Decimal("912.40")
         assert str(transaction["ip"]) == "2001:db8::1"
@@ -141,8 +153,39 @@ async def test_labels_and_their_effects_come_back_as_they_were_committed(pool: D
         assert histories["t-1"].counted_at == MOMENT
         assert list(histories["t-1"].reports.values()) == [label]
         assert "t-2" not in histories
-        assert await places_of(connection, ["t-1", "t-2"]) == {"t-1": ("card-1", "merchant-1")}
-        assert [row["is_transaction"] for row in await read_log(connection, 0, after=0, until=2)] == [True, False]
+        place = Place("card-1", "merchant-1", device_id="device-1", merchant_country="NG", customer_id=None)
+        assert await places_of(connection, ["t-1", "t-2"]) == {"t-1": place}
+        # The label counts for all entities of its transaction, which may have come in the same batch.
+        moment = (MOMENT - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        first, second = await logged_events(connection, until=2)
+        assert first.is_transaction
+        assert second == LoggedEvent(
+            is_transaction=False, microseconds=moment, weight=1, base_amount=0.0, **place._asdict()
+        )
+
+
+async def test_labels_of_the_release_before_get_the_entities_of_their_transactions_and_its_owner_begins_anew(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = migrations()
+    with monkeypatch.context() as earlier:
+        earlier.setattr("fraudline.postgres.migrations.migrations", lambda: steps[:2])
+        await migrate(empty_database_url)
+    database = await Database.connect(empty_database_url, name="test")
+    async with database.acquire() as connection:
+        await take_over(connection, 0, owner="the release before")
+        effect = AppliedLabel(2, "t-1", "card-1", "merchant-1", Effect(MOMENT, 1))
+        assert await append(connection, 0, a_scored(1), applied=[effect])
+
+        await migrate(empty_database_url)
+
+        # What it had under commit meanwhile, by the function as it was, would have no entities: it is fenced.
+        assert not await append(connection, 2, a_scored(3))
+        assert (await take_over(connection, 0, owner="the release before")).epoch == 3
+        assert await append(connection, 2, a_scored(3), epoch=3)
+        _, label, _ = await logged_events(connection, until=3)
+        assert (label.device_id, label.merchant_country, label.customer_id) == ("device-1", "NG", None)
+    await database.close()
 
 
 async def test_a_database_that_is_not_migrated_is_a_setting_to_mend(empty_database_url: str) -> None:

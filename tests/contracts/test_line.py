@@ -4,91 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
-from prometheus_client import CollectorRegistry
 
 import fraudline_scorer.line
 from fraudline.domain.event import encode_transaction
 from fraudline.domain.transaction import Transaction
 from fraudline.errors import DependencyAway, Fenced
-from fraudline.models.bundle import Bundle
 from fraudline.postgres.commit import commit_batch
-from fraudline.postgres.database import Database
 from fraudline.postgres.log import take_over
-from fraudline.state.partition_state import PartitionState
-from fraudline_scorer.deliveries import Delivery, decode_delivery
-from fraudline_scorer.line import Batch, Line
-from fraudline_scorer.metrics import ScorerMetrics
-from fraudline_scorer.patience import Patience
-from fraudline_scorer.suspects import SuspectNotes
+from system.line_alone import LineAlone, Message, owning_line
 from system.payments import a_transaction
 
-PATIENCE_SECONDS = 3.0
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
+    import asyncpg
 
-class Announced:
-    """Keeps what was announced instead of publishing it."""
-
-    def __init__(self) -> None:
-        self.verdicts: list[str] = []
-        self.letters: list[str] = []
-
-    async def announce(self, verdicts: Any, letters: Any) -> None:
-        self.verdicts += [verdict.transaction_id for verdict in verdicts]
-        self.letters += [letter.reason.value for letter in letters]
-
-
-class Message:
-    """A message whose acknowledgement is noted."""
-
-    def __init__(self, *bodies: bytes) -> None:
-        self.body = b"\n".join(bodies)
-        self.headers: dict[str, Any] = {}
-        self.is_acknowledged = False
-
-    async def ack(self, *, multiple: bool) -> None:
-        assert multiple
-        self.is_acknowledged = True
+    from fraudline_scorer.line import Batch
 
 
 def a_batch(*transactions: dict[str, Any]) -> tuple[Batch, Message]:
     parsed = [Transaction.model_validate_json(json.dumps(transaction)) for transaction in transactions]
     moment = parsed[0].occurred_at
     message = Message(*(encode_transaction(one, accepted_at=moment, posted_by="shop") for one in parsed))
-    delivery: Delivery = decode_delivery(message, queue="scorer.events.0")  # type: ignore[arg-type] # the part of a message that is used
-    return Batch((delivery,)), message
+    return message.batch(), message
 
 
 @pytest.fixture
-async def line(database_url: str, starter_model: Path, tmp_path: Path) -> AsyncIterator[SimpleNamespace]:
-    database = await Database.connect(database_url, name="test line")
-    state = PartitionState(0, Bundle.load(starter_model))
-    announced = Announced()
-    away: list[str | None] = []
-    notes = SuspectNotes.open(tmp_path, 0)
-    line = Line(
-        state=state,
-        database=database,
-        announcer=announced,  # type: ignore[arg-type] # records instead of publishing
-        notes=notes,
-        metrics=ScorerMetrics(CollectorRegistry()),
-        patience=Patience(asyncio.Event(), away.append, seconds=PATIENCE_SECONDS),
-        note_broker=lambda _: None,
-    )
-    await line.take_over("test")
-    yield SimpleNamespace(line=line, state=state, announced=announced, away=away, database=database)
-    await database.close()
-    notes.close()
+async def line(database_url: str, starter_model: Path, tmp_path: Path) -> AsyncIterator[LineAlone]:
+    async with owning_line(database_url, starter_model, tmp_path) as line:
+        yield line
 
 
 async def test_a_commit_whose_answer_was_lost_is_resolved_by_reading(
-    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = 0
 
@@ -112,7 +64,7 @@ async def test_a_commit_whose_answer_was_lost_is_resolved_by_reading(
 
 
 async def test_a_commit_that_never_arrived_is_sent_again(
-    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = 0
 
@@ -134,7 +86,7 @@ async def test_a_commit_that_never_arrived_is_sent_again(
 
 
 async def test_a_commit_that_lands_while_it_is_tried_again_counts_once(
-    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = 0
 
@@ -156,7 +108,7 @@ async def test_a_commit_that_lands_while_it_is_tried_again_counts_once(
     assert await database.fetchval("select last_position from fraudline.partitions") == 1
 
 
-async def test_a_fenced_owner_takes_back_what_it_computed(line: SimpleNamespace) -> None:
+async def test_a_fenced_owner_takes_back_what_it_computed(line: LineAlone) -> None:
     await line.line.process(a_batch(a_transaction(1))[0], ended=asyncio.Event())
     before = line.state.kernel.digest()
     async with line.database.acquire() as connection:
@@ -174,7 +126,7 @@ async def test_a_fenced_owner_takes_back_what_it_computed(line: SimpleNamespace)
 
 
 async def test_a_database_that_stays_away_gives_the_batch_back_unharmed(
-    line: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    line: LineAlone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def gone(*_: Any, **__: Any) -> bool:
         raise DependencyAway("PostgreSQL", "gone")
@@ -192,7 +144,7 @@ async def test_a_database_that_stays_away_gives_the_batch_back_unharmed(
 
 
 async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_again(
-    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await line.line.process(a_batch(a_transaction(1))[0], ended=asyncio.Event())
     look_ups = 0
@@ -217,13 +169,12 @@ async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_ag
     assert await database.fetchval("select last_position from fraudline.partitions") == 2
 
 
-async def test_a_broken_line_harms_no_neighbour_and_a_conflict_keeps_the_first(line: SimpleNamespace) -> None:
+async def test_a_broken_line_harms_no_neighbour_and_a_conflict_keeps_the_first(line: LineAlone) -> None:
     _, message = a_batch(a_transaction(1), a_transaction(1, amount="1.00"), a_transaction(2))
     lines = message.body.split(b"\n")
     message.body = b"\n".join([lines[0], b'{"specversion": "1.0"', lines[1], b'{"type": "other.v1"}', lines[2]])
 
-    delivery = decode_delivery(message, queue="scorer.events.0")  # type: ignore[arg-type] # the part that is used
-    await line.line.process(Batch((delivery,)), ended=asyncio.Event())
+    await line.line.process(message.batch(), ended=asyncio.Event())
 
     assert line.announced.verdicts == ["t-1", "t-2"]
     assert sorted(line.announced.letters) == ["malformed_event", "transaction_id_conflict", "unknown_type"]
@@ -231,7 +182,7 @@ async def test_a_broken_line_harms_no_neighbour_and_a_conflict_keeps_the_first(l
 
 
 async def test_a_value_that_the_database_refuses_is_set_aside_alone(
-    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record]
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     await database.execute("alter table fraudline.transactions add check (merchant_id <> 'refused')")
     batch, message = a_batch(a_transaction(1), a_transaction(2, merchant_id="refused"), a_transaction(3))
@@ -245,7 +196,7 @@ async def test_a_value_that_the_database_refuses_is_set_aside_alone(
 
 
 async def test_a_model_that_fails_sends_the_payment_to_a_person(
-    line: SimpleNamespace, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(_features: Any) -> Any:
         raise MemoryError
@@ -262,7 +213,7 @@ async def test_a_model_that_fails_sends_the_payment_to_a_person(
     assert "model_unavailable" in row["reasons"]
 
 
-async def test_nothing_is_acknowledged_once_the_broker_took_the_deliveries_back(line: SimpleNamespace) -> None:
+async def test_nothing_is_acknowledged_once_the_broker_took_the_deliveries_back(line: LineAlone) -> None:
     ended = asyncio.Event()
     ended.set()
     batch, message = a_batch(a_transaction(1))

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import struct
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
 from fraudline.domain.api_key import Role
+from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.registry import FEATURES
+from fraudline.models.bundle import Bundle
+from fraudline.models.scoring import featured
 from fraudline.postgres.api_keys import create_key
+from fraudline.postgres.log import LoggedEvent
+from fraudline.state.event_columns import events_of, microseconds
 from servers.eventually import eventually
 from servers.quorum import kill
 from system.ledger import Journal, assert_ledgers_agree
@@ -21,6 +27,7 @@ from system.posting import post_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import asyncpg
 
@@ -70,13 +77,36 @@ async def feature_of(database: Database, transaction_id: str, name: str) -> floa
     return values[[feature.name for feature in FEATURES].index(name)]
 
 
-async def test_a_fraud_that_an_analyst_found_is_in_the_next_features_of_card_and_merchant(
+def computed_scores(model: Path, first: dict[str, Any], label_at: datetime, later: list[dict[str, Any]]) -> list[float]:
+    """Return what a backtest computes for payments after one whose label comes right behind it."""
+    told = [
+        LoggedEvent(
+            is_transaction=True,
+            microseconds=microseconds(datetime.fromisoformat(payment["occurred_at"])),
+            weight=0,
+            base_amount=None,
+            card_id=payment["card_id"],
+            merchant_id=payment["merchant_id"],
+            device_id=payment.get("device_id"),
+            merchant_country=None,
+            customer_id=None,
+        )
+        for payment in (first, *later)
+    ]
+    label = told[0]._replace(is_transaction=False, microseconds=microseconds(label_at), weight=1, base_amount=0.0)
+    events = events_of([told[0], label, *told[1:]])
+    scores: list[float] = Bundle.load(model).predict(featured(Kernel(), events)).tolist()
+    return scores
+
+
+async def test_a_fraud_that_an_analyst_found_is_in_the_next_features_of_all_its_entities_and_in_the_next_score(
     system: System, database: Database
 ) -> None:
     key = await create_key(database, name="alice", role=Role.ANALYST)
     journal = Journal()
     await system.start(alerts=1)
-    await post_all(system, [a_transaction(1, card_id="c", merchant_id="m", **FLAGGED)], journal)
+    first = a_transaction(1, card_id="c", merchant_id="m", device_id="d", **FLAGGED)
+    await post_all(system, [first], journal)
 
     async with a_client(system.alerts[0], key) as client:
         alert = await only_alert(client)
@@ -86,16 +116,19 @@ async def test_a_fraud_that_an_analyst_found_is_in_the_next_features_of_card_and
     later = [
         a_transaction(2, card_id="c", merchant_id="other", **FLAGGED),
         a_transaction(3, card_id="other", merchant_id="m", **FLAGGED),
-        a_transaction(4, card_id="other", merchant_id="other", **FLAGGED),
+        a_transaction(4, card_id="other", merchant_id="other", device_id="d", **FLAGGED),
     ]
     await post_all(system, later, journal)
 
     assert await feature_of(database, "t-2", "card_frauds_30d") == pytest.approx(1, abs=0.01)
     assert await feature_of(database, "t-3", "merchant_frauds_7d") == pytest.approx(1, abs=0.01)
     assert await feature_of(database, "t-4", "card_frauds_30d") == 0
-    label = await database.fetchrow("select label, source, posted_by from fraudline.labels")
+    assert await feature_of(database, "t-4", "device_frauds_30d") == pytest.approx(1, abs=0.01)
+    label = await database.fetchrow("select label, source, posted_by, reported_at from fraudline.labels")
     assert label is not None
-    assert tuple(label) == ("fraud", "analyst", "alice")
+    assert tuple(label)[:3] == ("fraud", "analyst", "alice")
+    stored = await database.fetch("select score from fraudline.verdicts order by position")
+    assert [row["score"] for row in stored] == computed_scores(system.model, first, label["reported_at"], later)
     await assert_ledgers_agree(system, journal)
 
 

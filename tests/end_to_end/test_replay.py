@@ -1,4 +1,4 @@
-"""A file through the command and the whole system: what production stores is what training would have computed."""
+"""A file through the command and the whole system: what production stores is what a backtest says, bit for bit."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
-from fraudline.kernel.events import LABEL
-from fraudline.kernel.kernel import Kernel
+from fraudline.models.backtest import backtest
 from fraudline.models.bundle import Bundle
 from fraudline.models.files import Mapping, read_history, write_transactions
-from fraudline.models.point_in_time import point_in_time
-from fraudline.models.rates import Rates
+from fraudline.models.point_in_time import labels_in_order
 from model_builders import a_simulated_history
 from servers.eventually import eventually
+from system.payments import TWO_DAYS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LABEL_DELAY = timedelta(days=1)
 REPLAY_SECONDS = 60.0
+POSTED_SINGLY = 40
 
 # Every table that a replay may write to, whole, in an order of its own.
 TABLES = {
@@ -51,9 +52,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-async def replay(system: System, file: Path) -> str:
+async def replay(system: System, file: Path, *options: str) -> str:
     """Run the command as a person would, and return what it printed."""
-    command = ["replay", str(file), "--label-delay", "1d", "--fast"]
+    command = ["replay", str(file), *options]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fraudline.cli.main", *command),
         env=os.environ | {"FRAUDLINE_URL": system.url, "FRAUDLINE_API_KEY": system.api_key},
@@ -78,34 +79,68 @@ async def all_tables(database: Database) -> dict[str, list[Any]]:
     }
 
 
-def computed_scores(history: History, model: Path, label_delay: timedelta = LABEL_DELAY) -> dict[str, float]:
-    """Return what training computes for each transaction of a history, with its labels as they fall due."""
-    bundle = Bundle.load(model)
-    rates = Rates.decode(bundle.base_currency, (model / "rates.json").read_bytes())
-    events = point_in_time(history, rates, label_delay)
-    assert (events.kind == LABEL).sum() >= 10, "too few labels to tell a wrong order of them by"
-    scores = bundle.predict(Kernel().apply(events))
-    return dict(zip(history.frame["transaction_id"].to_list(), scores.tolist(), strict=True))
+def backtested(history: History, model: Path, label_delay: timedelta) -> dict[str, tuple[float, str]]:
+    """Return the score and the decision that a backtest gives each transaction of a history."""
+    assert len(labels_in_order(history, label_delay).row) >= 10, "too few labels to tell a wrong order of them by"
+    days = {"first_day": history.first_day, "last_day": history.last_day}
+    verdicts = backtest(history, Bundle.load(model), **days, label_delay=label_delay)
+    return {transaction_id: (score, decision) for transaction_id, score, decision in verdicts.iter_rows()}
 
 
-async def test_a_replayed_file_has_the_scores_of_training_bit_for_bit_and_a_second_replay_changes_nothing(
+async def stored(database: Database) -> dict[str, tuple[float, str]]:
+    rows = await database.fetch("select transaction_id, score, decision from fraudline.verdicts")
+    return {row["transaction_id"]: (row["score"], row["decision"]) for row in rows}
+
+
+async def last_position(database: Database) -> int:
+    position: int = await database.fetchval("select last_position from fraudline.partitions")
+    return position
+
+
+async def test_a_replayed_file_has_the_scores_of_a_backtest_bit_for_bit_and_a_second_replay_changes_nothing(
     system: System, database: Database, file: Path
 ) -> None:
     history = read_history(file, Mapping.PLAIN)
     await system.start()
 
-    await replay(system, file)
+    await replay(system, file, "--label-delay", "1d", "--fast")
 
-    stored = {row["transaction_id"]: row["score"] for row in await database.fetch("select * from fraudline.verdicts")}
-    assert stored == computed_scores(history, system.model)
-    assert stored != computed_scores(history, system.model, 2 * LABEL_DELAY), "no score tells when a label came"
+    found = await stored(database)
+    assert found == backtested(history, system.model, LABEL_DELAY)
+    assert found != backtested(history, system.model, 2 * LABEL_DELAY), "no score tells when a label came"
     before = await all_tables(database)
     events = len(history) + len(before["labels"])
     assert before["partitions"][0]["last_position"] == len(history) + len(before["label_applications"]) == events
     assert before["dead_letters"] == []
 
-    await replay(system, file)
+    await replay(system, file, "--label-delay", "1d", "--fast")
 
     (scorer,) = system.scorers
     await eventually(lambda: scorer.metric("fraudline_duplicates_total"), until=lambda seen: seen == events, within=30)
     assert await all_tables(database) == before
+
+
+@pytest.mark.skipif(not TWO_DAYS.exists(), reason=f"the public two days are not at {TWO_DAYS}")
+async def test_public_payments_posted_singly_and_in_batches_through_a_kill_have_the_scores_of_a_backtest(
+    system: System, database: Database, tmp_path: Path
+) -> None:
+    # Every eighth card and all frauds, so that some become known at 00:00 of the second day.
+    file = tmp_path / "two-days.csv"
+    rows = pl.read_csv(TWO_DAYS)
+    rows.filter((pl.col("CUSTOMER_ID") % 8 == 0) | (pl.col("TX_FRAUD") == 1)).write_csv(file)
+    history = read_history(file, Mapping.HANDBOOK)
+    await system.start(scorers=2)
+    async with system.client as client:
+        for row in history.rows(0, POSTED_SINGLY):
+            assert (await client.post("/v1/transactions", json=row)).status_code == 202
+
+    options = ("--mapping", "handbook", "--label-delay", "6h", "--rate", "1500")
+    replaying = asyncio.create_task(replay(system, file, *options))
+    middle = await eventually(lambda: last_position(database), until=lambda at: at > len(history) // 3, within=30)
+    assert middle < len(history), "the kill came too late to tell anything"
+    owner = system.owner()
+    assert owner is not None
+    owner.kill()
+    await replaying
+
+    assert await stored(database) == backtested(history, system.model, timedelta(hours=6))

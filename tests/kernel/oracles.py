@@ -1,17 +1,38 @@
-"""One oracle a feature, in plain Python: each recomputes its value from the list of all earlier events."""
+"""One oracle a statistic, in plain Python: each recomputes its value from the list of all earlier events."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
+from fraudline.kernel.registry import ENTITIES, FEATURES, Feature
+from fraudline.kernel.statistic import STATISTICS
 from kernel.builders import Event, Label, Transaction
 
-Oracle = Callable[[Sequence[Event], Transaction], float]
-
-HALF_LIFE_SECONDS = {"1h": 3_600, "1d": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
+HALF_LIFE_SECONDS = {
+    "10m": 600,
+    "1h": 3_600,
+    "1d": 86_400,
+    "7d": 7 * 86_400,
+    "30d": 30 * 86_400,
+    "120d": 120 * 86_400,
+}
 NOTHING_LEFT = 1e-100
+SERIES_SECONDS = 30 * 86_400
+LABELLED_KINDS = {
+    feature.entity
+    for feature in FEATURES
+    for known in STATISTICS
+    if known.name == feature.statistic and known.of_labels
+}
+
+
+def key_of(event: Event, kind: str) -> object:
+    """What names the event's entity of a kind; None where it has none."""
+    if kind == "pair":
+        return (event.card, event.merchant) if event.card and event.merchant else None
+    return getattr(event, kind) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,122 +42,252 @@ class Past:
     transactions: list[Transaction]
     labels: list[Label]
     now: int
+    _weights: dict[str, list[float]] = field(default_factory=dict)
 
     def age_seconds(self, time: int) -> float:
         return (self.now - time) / 1e6
 
     def decayed(self, half_life: str, value: Callable[[Transaction], float] = lambda _: 1.0) -> float:
+        if half_life not in self._weights:
+            self._weights[half_life] = [
+                2.0 ** (-self.age_seconds(t.time) / HALF_LIFE_SECONDS[half_life]) for t in self.transactions
+            ]
         return math.fsum(
-            value(t) * 2.0 ** (-self.age_seconds(t.time) / HALF_LIFE_SECONDS[half_life]) for t in self.transactions
+            value(t) * weight for t, weight in zip(self.transactions, self._weights[half_life], strict=True)
         )
 
-    def mean(self, value: Callable[[Transaction], float]) -> float:
-        weight = self.decayed("30d", lambda t: 0.0 if math.isnan(t.amount) else 1.0)
+    def mean(self, value: Callable[[Transaction], float], half_life: str = "30d") -> float:
+        weight = self.decayed(half_life, lambda t: 0.0 if math.isnan(t.amount) else 1.0)
         if weight < NOTHING_LEFT:
             return math.nan
-        return self.decayed("30d", lambda t: 0.0 if math.isnan(t.amount) else value(t)) / weight
+        return self.decayed(half_life, lambda t: 0.0 if math.isnan(t.amount) else value(t)) / weight
+
+    def standing(self) -> list[Label]:
+        """The labels and corrections since none stood."""
+        effects: list[Label] = []
+        for label in self.labels:
+            effects.append(label)
+            if sum(effect.weight for effect in effects) == 0:
+                effects.clear()  # nothing stands any more, so nothing is ahead of the next one either
+        return effects
 
 
 def past(history: Sequence[Event], event: Transaction, kind: str) -> Past:
-    own = [earlier for earlier in history if getattr(earlier, kind) == getattr(event, kind)]
+    own = [earlier for earlier in history if key_of(earlier, kind) == key_of(event, kind)]
     transactions = [earlier for earlier in own if isinstance(earlier, Transaction)]
     labels = [earlier for earlier in own if isinstance(earlier, Label)]
     return Past(transactions, labels, max([event.time, *(t.time for t in transactions)]))
 
 
-def amount_log(_: Sequence[Event], event: Transaction) -> float:
-    return math.log(1 + event.amount)
+class Memory:
+    """Whom a kernel remembers, and since which position: the longest idle is forgotten when there is no room."""
 
+    def __init__(self, max_entities: int) -> None:
+        self.max_entities = max_entities
+        self.evicted = 0
+        self.since: OrderedDict[tuple[str, object], int] = OrderedDict()
 
-def amount_is_zero(_: Sequence[Event], event: Transaction) -> float:
-    return math.nan if math.isnan(event.amount) else float(event.amount == 0)
+    def take(self, position: int, event: Event) -> dict[str, int]:
+        """Return since when each entity of the event is remembered."""
+        kinds = ENTITIES if isinstance(event, Transaction) else LABELLED_KINDS
+        own = [(kind, key_of(event, kind)) for kind in ENTITIES if kind in kinds and key_of(event, kind) is not None]
+        for entity in own:
+            if entity in self.since:
+                self.since.move_to_end(entity)
+        for entity in own:
+            if entity not in self.since:
+                if len(self.since) == self.max_entities:
+                    self.since.popitem(last=False)
+                    self.evicted += 1
+                self.since[entity] = position
+        return {entity[0]: self.since[entity] for entity in own}
 
 
 def moment(event: Transaction) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=event.time)
 
 
-def hour_of_day(_: Sequence[Event], event: Transaction) -> float:
-    return moment(event).hour
+OF_THE_TRANSACTION: dict[str, Callable[[Transaction], float]] = {
+    "amount_log": lambda event: math.log(1 + event.amount),
+    "amount_is_zero": lambda event: math.nan if math.isnan(event.amount) else float(event.amount == 0),
+    "hour_of_day": lambda event: moment(event).hour,
+    "weekday": lambda event: moment(event).weekday(),
+    "is_abroad": lambda event: event.abroad,
+    "is_remote": lambda event: event.remote,
+}
 
 
-def weekday(_: Sequence[Event], event: Transaction) -> float:
-    return moment(event).weekday()
+def count(own: Past, _: Transaction, half_life: str) -> float:
+    return own.decayed(half_life)
 
 
-def count(history: Sequence[Event], event: Transaction, *, kind: str, half_life: str) -> float:
-    return past(history, event, kind).decayed(half_life)
+def amount(own: Past, _: Transaction, half_life: str) -> float:
+    return own.decayed(half_life, lambda t: 0.0 if math.isnan(t.amount) else t.amount)
 
 
-def amount(history: Sequence[Event], event: Transaction, *, kind: str, half_life: str) -> float:
-    return past(history, event, kind).decayed(half_life, lambda t: 0.0 if math.isnan(t.amount) else t.amount)
+def amount_mean(own: Past, _: Transaction, half_life: str) -> float:
+    return own.mean(lambda t: t.amount, half_life)
 
 
-def amount_mean(history: Sequence[Event], event: Transaction, *, kind: str) -> float:
-    return past(history, event, kind).mean(lambda t: t.amount)
+def amount_ratio(own: Past, event: Transaction, half_life: str) -> float:
+    return (event.amount + 1) / (amount_mean(own, event, half_life) + 1)
 
 
-def amount_ratio(history: Sequence[Event], event: Transaction, *, kind: str) -> float:
-    return (event.amount + 1) / (amount_mean(history, event, kind=kind) + 1)
+def amount_spread(own: Past, _: Transaction, half_life: str) -> float:
+    mean = own.mean(lambda t: math.log(1 + t.amount), half_life)
+    return math.sqrt(own.mean(lambda t: (math.log(1 + t.amount) - mean) ** 2, half_life))
 
 
-def amount_deviation(history: Sequence[Event], event: Transaction, *, kind: str) -> float:
-    own = past(history, event, kind)
-    mean = own.mean(lambda t: math.log(1 + t.amount))
-    variance = own.mean(lambda t: (math.log(1 + t.amount) - mean) ** 2)
-    return (math.log(1 + event.amount) - mean) / math.sqrt(variance + 0.01)
+def amount_deviation(own: Past, event: Transaction, half_life: str) -> float:
+    mean = own.mean(lambda t: math.log(1 + t.amount), half_life)
+    return (math.log(1 + event.amount) - mean) / math.sqrt(amount_spread(own, event, half_life) ** 2 + 0.01)
 
 
-def seconds_since_last(history: Sequence[Event], event: Transaction, *, kind: str) -> float:
-    own = past(history, event, kind)
+def amount_peak(own: Past, _: Transaction, half_life: str) -> float:
+    seconds = HALF_LIFE_SECONDS[half_life]
+    known = [t for t in own.transactions if not math.isnan(t.amount)]
+    return max((t.amount * 2.0 ** (-own.age_seconds(t.time) / seconds) for t in known), default=0.0)
+
+
+def seconds_since_last(own: Past, _: Transaction, __: str) -> float:
     return own.age_seconds(max(t.time for t in own.transactions)) if own.transactions else math.nan
 
 
-def seconds_since_first(history: Sequence[Event], event: Transaction, *, kind: str) -> float:
-    own = past(history, event, kind)
+def seconds_since_first(own: Past, _: Transaction, __: str) -> float:
     return own.age_seconds(own.transactions[0].time) if own.transactions else math.nan
 
 
-def seconds_late(history: Sequence[Event], event: Transaction, *, kind: str) -> float:
-    return past(history, event, kind).age_seconds(event.time)
+def seconds_late(own: Past, event: Transaction, _: str) -> float:
+    return own.age_seconds(event.time)
 
 
-def frauds(history: Sequence[Event], event: Transaction, *, kind: str, half_life: str) -> float:
-    own = past(history, event, kind)
-    effects: list[Label] = []
-    for label in own.labels:
-        effects.append(label)
-        if sum(effect.weight for effect in effects) == 0:
-            effects.clear()  # nothing stands any more, so nothing is ahead of the next one either
+def velocity(own: Past, _: Transaction, half_life: str) -> float:
+    expected = own.decayed("30d") * HALF_LIFE_SECONDS[half_life] / HALF_LIFE_SECONDS["30d"]
+    return (own.decayed(half_life) + 1) / (expected + 1)
+
+
+def habit(own: Past, event: Transaction, half_life: str, period_seconds: int) -> float:
+    weight = own.decayed(half_life)
+    if weight < NOTHING_LEFT:
+        return math.nan
+    turn = 2 * math.pi / period_seconds
+    period = period_seconds * 1_000_000
+    return own.decayed(half_life, lambda t: math.cos((event.time % period - t.time % period) / 1e6 * turn)) / weight
+
+
+def hour_habit(own: Past, event: Transaction, half_life: str) -> float:
+    return habit(own, event, half_life, 86_400)
+
+
+def weekday_habit(own: Past, event: Transaction, half_life: str) -> float:
+    return habit(own, event, half_life, 7 * 86_400)
+
+
+def has_place(event: Transaction) -> bool:
+    return abs(event.latitude) <= 90 and abs(event.longitude) <= 180
+
+
+def kilometres_between(one: Transaction, other: Transaction) -> float:
+    """By the haversine formula, on a sphere with the mean radius of the Earth."""
+    north, other_north = math.radians(one.latitude), math.radians(other.latitude)
+    east = math.radians(other.longitude - one.longitude)
+    haversine = (
+        math.sin((other_north - north) / 2) ** 2 + math.cos(north) * math.cos(other_north) * math.sin(east / 2) ** 2
+    )
+    return 2 * 6_371.0088 * math.asin(math.sqrt(min(haversine, 1.0)))
+
+
+def travel_kmh(own: Past, event: Transaction, _: str) -> float:
+    places = [(t.time, position, t) for position, t in enumerate(own.transactions) if has_place(t)]
+    if not places or not has_place(event):
+        return math.nan
+    time, _position, latest = max(places, key=lambda place: place[:2])
+    return kilometres_between(latest, event) / max(abs(event.time - time) / 3.6e9, 1 / 60)
+
+
+def frauds(own: Past, _: Transaction, half_life: str) -> float:
+    effects = own.standing()
     now = max([own.now, *(effect.time for effect in effects)])
     return math.fsum(
         effect.weight * 2.0 ** (-(now - effect.time) / 1e6 / HALF_LIFE_SECONDS[half_life]) for effect in effects
     )
 
 
-def risk(history: Sequence[Event], event: Transaction, *, kind: str, half_life: str) -> float:
-    numerator = frauds(history, event, kind=kind, half_life=half_life)
-    return numerator / (count(history, event, kind=kind, half_life=half_life) + 5)
+def risk(own: Past, event: Transaction, half_life: str) -> float:
+    return frauds(own, event, half_life) / (own.decayed(half_life) + 5)
 
 
-ORACLES: dict[str, Oracle] = {
-    "amount_log": amount_log,
-    "amount_is_zero": amount_is_zero,
-    "hour_of_day": hour_of_day,
-    "weekday": weekday,
-    "card_amount_mean_30d": partial(amount_mean, kind="card"),
-    "card_amount_ratio_30d": partial(amount_ratio, kind="card"),
-    "card_amount_deviation_30d": partial(amount_deviation, kind="card"),
-    "card_seconds_since_last": partial(seconds_since_last, kind="card"),
-    "card_seconds_since_first": partial(seconds_since_first, kind="card"),
-    "card_seconds_late": partial(seconds_late, kind="card"),
-    "card_frauds_30d": partial(frauds, kind="card", half_life="30d"),
-    "merchant_amount_ratio_30d": partial(amount_ratio, kind="merchant"),
-    "merchant_seconds_since_last": partial(seconds_since_last, kind="merchant"),
-    "merchant_seconds_since_first": partial(seconds_since_first, kind="merchant"),
-    **{f"merchant_frauds_{h}": partial(frauds, kind="merchant", half_life=h) for h in ("7d", "30d")},
-    **{f"merchant_risk_{h}": partial(risk, kind="merchant", half_life=h) for h in ("7d", "30d")},
-    **{f"card_count_{h}": partial(count, kind="card", half_life=h) for h in HALF_LIFE_SECONDS},
-    **{f"merchant_count_{h}": partial(count, kind="merchant", half_life=h) for h in HALF_LIFE_SECONDS},
-    **{f"card_amount_{h}": partial(amount, kind="card", half_life=h) for h in ("1h", "1d", "7d")},
+def seconds_since_fraud(own: Past, _: Transaction, __: str) -> float:
+    effects = own.standing()
+    return max(own.age_seconds(max(effect.time for effect in effects)), 0.0) if effects else math.nan
+
+
+def seconds_since_first_fraud(own: Past, _: Transaction, __: str) -> float:
+    effects = own.standing()
+    starts = [
+        effect.time
+        for n, effect in enumerate(effects)
+        if n == 0 or (effect.weight > 0 and effect.time - max(e.time for e in effects[:n]) > SERIES_SECONDS * 1_000_000)
+    ]
+    return max(own.age_seconds(starts[-1]), 0.0) if starts else math.nan
+
+
+OF_AN_ENTITY: dict[str, Callable[[Past, Transaction, str], float]] = {
+    oracle.__name__: oracle
+    for oracle in (
+        count,
+        amount,
+        amount_mean,
+        amount_ratio,
+        amount_deviation,
+        amount_spread,
+        amount_peak,
+        seconds_since_last,
+        seconds_since_first,
+        seconds_late,
+        velocity,
+        hour_habit,
+        weekday_habit,
+        travel_kmh,
+        frauds,
+        risk,
+        seconds_since_fraud,
+        seconds_since_first_fraud,
+    )
 }
+
+
+def truths(
+    history: Sequence[Event],
+    event: Transaction,
+    features: Sequence[Feature] = FEATURES,
+    since: dict[str, int] | None = None,
+) -> dict[str, float]:
+    """What each feature of a transaction is, given all events before it, and since when who is remembered."""
+    pasts = {kind: past(history[(since or {}).get(kind, 0) :], event, kind) for kind in ENTITIES}
+    values: dict[str, float] = {}
+    for feature in features:
+        if feature.entity is None:
+            values[feature.name] = OF_THE_TRANSACTION[feature.statistic](event)
+        elif key_of(event, feature.entity) is None:
+            values[feature.name] = math.nan
+        else:
+            oracle = OF_AN_ENTITY[feature.statistic]
+            values[feature.name] = oracle(pasts[feature.entity], event, feature.half_life or "")
+    return values
+
+
+# Relative and absolute, where the kernel's formula is less exact than the oracle's.
+TOLERANCES = {
+    "travel_kmh": (1e-6, 1e-3),  # opposite points of the Earth: an arc sine near 1
+    "habit": (1e-9, 1e-9),  # a sum of cosines near 0
+    "spread": (1e-6, 1e-6),  # the root of a difference near 0
+}
+
+
+def agree(name: str, value: float, truth: float) -> bool:
+    """Whether a feature is what its oracle says, up to rounding."""
+    if math.isnan(truth):
+        return math.isnan(value)
+    relative, absolute = next((t for part, t in TOLERANCES.items() if part in name), (1e-9, 1e-12))
+    return math.isclose(value, truth, rel_tol=relative, abs_tol=absolute)

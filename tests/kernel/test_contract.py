@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fraudline.kernel import kernel as kernel_module
 from fraudline.kernel.events import Events
 from fraudline.kernel.kernel import Kernel
-from fraudline.kernel.registry import FEATURES, Feature
+from fraudline.kernel.keys import NO_ENTITY
+from fraudline.kernel.program import Program
+from fraudline.kernel.registry import ENTITIES, FEATURES, Feature
+from fraudline.kernel.statistic import STATISTICS
 from kernel.builders import (
+    A_CROWD,
     DAY,
     HOUR,
     NAMES,
@@ -31,62 +37,83 @@ from kernel.builders import (
     events_of,
     its_correction,
 )
-from kernel.oracles import ORACLES
+from kernel.oracles import OF_AN_ENTITY, OF_THE_TRANSACTION, Memory, agree, truths
 from kernel.streams import TRANSACTIONS, streams
 
-BY_LABELS = [name for name in NAMES if "frauds" in name or "risk" in name]
+SMALL = 64  # entities: so few that a crowd is forgotten all the time
+
+LABELLED = {known.name for known in STATISTICS if known.of_labels}
+BY_LABELS = [feature.name for feature in FEATURES if feature.statistic in LABELLED]
+SUMS_OF_LABELS = [feature.name for feature in FEATURES if feature.statistic in {"frauds", "risk"}]
 BY_TRANSACTIONS = [name for name in NAMES if name not in BY_LABELS]
 BY_OWN_AMOUNT = [
-    "amount_log",
-    "amount_is_zero",
-    "card_amount_ratio_30d",
-    "card_amount_deviation_30d",
-    "merchant_amount_ratio_30d",
+    feature.name
+    for feature in FEATURES
+    if feature.statistic in {"amount_log", "amount_is_zero", "amount_ratio", "amount_deviation"}
 ]
-NAN_WHEN_NEW = [
-    "card_amount_mean_30d",
-    "card_amount_ratio_30d",
-    "card_amount_deviation_30d",
-    "card_seconds_since_last",
-    "card_seconds_since_first",
-    "merchant_amount_ratio_30d",
-    "merchant_seconds_since_last",
-    "merchant_seconds_since_first",
-]
+OF_EVERYBODY: dict[str, Any] = {"card": 1, "merchant": 2, "device": 3, "country": 4, "customer": 5}
+ZERO_WHEN_NEW = {"count", "amount", "amount_peak", "seconds_late", "frauds", "risk"}
 
 
 def kernel_after(*streams_before: Sequence[Event]) -> Kernel:
-    kernel = Kernel()
-    for stream in streams_before:
+    """A kernel that is almost full, and then is fed streams."""
+    kernel = Kernel(SMALL)
+    for stream in (A_CROWD, *streams_before):
         kernel.apply(events_of(stream))
     kernel.settle()
     return kernel
 
 
 def features_of(stream: Sequence[Event]) -> NDArray[np.float64]:
-    return Kernel().apply(events_of(stream))
+    return Kernel(10_000).apply(events_of(stream))
 
 
-def agree(value: float, truth: float) -> bool:
-    if math.isnan(truth):
-        return math.isnan(value)
-    return math.isclose(value, truth, rel_tol=1e-9, abs_tol=1e-12)
+def last_of(*stream: Event) -> dict[str, float]:
+    return by_name(features_of(stream)[-1])
 
 
-def test_every_feature_has_an_oracle_and_a_unique_name() -> None:
-    assert sorted(ORACLES) == sorted(NAMES)
-    assert all(feature.unit and feature.definition and "\n" not in feature.definition for feature in FEATURES)
+def test_every_statistic_has_an_oracle_and_every_feature_a_unique_name() -> None:
+    assert sorted([*OF_THE_TRANSACTION, *OF_AN_ENTITY]) == sorted(known.name for known in STATISTICS)
+    assert len(set(NAMES)) == len(NAMES)
+    for feature in FEATURES:
+        assert feature.unit
+        assert feature.definition
+        assert not set("\n{}") & set(feature.definition)
+        assert "  " not in feature.definition
 
 
-@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 @given(stream=streams())
-@settings(max_examples=25, deadline=None)
-def test_a_feature_equals_its_oracle_over_the_full_history(feature: Feature, stream: list[Event]) -> None:
-    values = iter(column(features_of(stream), feature.name))
+@settings(max_examples=250, deadline=None)
+def test_every_feature_equals_its_oracle_over_all_that_is_remembered(stream: list[Event]) -> None:
+    kernel, memory = Kernel(SMALL), Memory(SMALL)
+    log = [*A_CROWD, *stream]
+    rows = iter(kernel.apply(events_of(log))[len(A_CROWD) :])
+    for position, event in enumerate(log):
+        since = memory.take(position, event)
+        if isinstance(event, Transaction) and position >= len(A_CROWD):
+            values = by_name(next(rows))
+            for name, truth in truths(log[:position], event, since=since).items():
+                assert agree(name, values[name], truth), (
+                    f"{name} of event {position}: {values[name]!r}, by its oracle {truth!r}"
+                )
+    assert (kernel.entities, kernel.evicted) == (len(memory.since), memory.evicted)
+
+
+@given(stream=streams())
+@settings(max_examples=30, deadline=None)
+def test_a_feature_of_another_entity_and_half_life_is_one_line_of_the_registry(stream: list[Event]) -> None:
+    added = (
+        Feature("amount_spread", "pair", "1d"),
+        Feature("risk", "customer", "120d"),
+        Feature("travel_kmh", "device"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel_module, "_PROGRAM", Program.of(added))
+        rows = iter(features_of(stream))
     for position, event in enumerate(stream):
         if isinstance(event, Transaction):
-            value, truth = next(values), ORACLES[feature.name](stream[:position], event)
-            assert agree(value, truth), f"{feature.name} of event {position}: {value!r}, by its oracle {truth!r}"
+            for value, (name, truth) in zip(next(rows), truths(stream[:position], event, added).items(), strict=True):
+                assert agree(name, float(value), truth), name
 
 
 @given(stream=streams(), other=streams(), data=st.data())
@@ -108,7 +135,7 @@ def test_features_do_not_change_when_later_events_do(
 def test_one_batch_equals_many_small_ones_and_many_single_events(stream: list[Event], cuts: set[int]) -> None:
     events = events_of(stream)
     bounds = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    whole, cut, single = Kernel(), Kernel(), Kernel()
+    whole, cut, single = kernel_after(), kernel_after(), kernel_after()
 
     at_once = whole.apply(events)
     in_parts = [cut.apply(events.part(start, stop)) for start, stop in pairwise(bounds)]
@@ -117,10 +144,11 @@ def test_one_batch_equals_many_small_ones_and_many_single_events(stream: list[Ev
     assert bits(at_once) == [row for part in in_parts for row in bits(part)]
     assert bits(at_once) == [row for part in one_by_one for row in bits(part)]
     assert whole.digest() == cut.digest() == single.digest()
+    assert whole.evicted == cut.evicted == single.evicted
 
 
 @given(before=streams(), gone=streams(), after=streams())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_is_taken_back_was_never_seen(before: list[Event], gone: list[Event], after: list[Event]) -> None:
     kernel, untouched = kernel_after(before), kernel_after(before)
 
@@ -128,7 +156,7 @@ def test_what_is_taken_back_was_never_seen(before: list[Event], gone: list[Event
     kernel.take_back()
 
     assert kernel.digest() == untouched.digest()
-    assert kernel.entities == untouched.entities
+    assert (kernel.entities, kernel.evicted) == (untouched.entities, untouched.evicted)
     assert bits(kernel.apply(events_of(after))) == bits(untouched.apply(events_of(after)))
     assert kernel.digest() == untouched.digest()
 
@@ -155,7 +183,7 @@ def test_a_savepoint_in_the_middle_keeps_what_came_before_it(
 @given(log=streams(), tail=streams())
 @settings(max_examples=40, deadline=None)
 def test_a_kernel_fed_the_log_again_equals_one_that_never_stopped(log: list[Event], tail: list[Event]) -> None:
-    running, restarted = Kernel(), Kernel()
+    running, restarted = kernel_after(), kernel_after()
     for n, event in enumerate(log):
         running.apply(events_of([event]))
         if n % 3 == 0:
@@ -168,16 +196,38 @@ def test_a_kernel_fed_the_log_again_equals_one_that_never_stopped(log: list[Even
 
 
 def test_the_first_transaction_of_new_entities_has_zeros_and_nan_where_nothing_is_defined() -> None:
-    features = by_name(features_of([a_transaction(amount=0.0)])[0])
+    first = a_transaction(amount=0.0, place=(48.2, 16.4), abroad=1.0, remote=0.0, **OF_EVERYBODY)
+    features = last_of(first)
 
-    own = {"amount_log": 0.0, "amount_is_zero": 1.0, "hour_of_day": 12.0, "weekday": 0.0}
-    assert {name: value for name, value in features.items() if name in own} == own
-    assert sorted(name for name, value in features.items() if math.isnan(value)) == sorted(NAN_WHEN_NEW)
-    assert all(features[name] == 0.0 for name in NAMES if name not in own and name not in NAN_WHEN_NEW)
+    own = {"amount_log": 0.0, "amount_is_zero": 1.0, "hour_of_day": 12.0, "weekday": 0.0, "is_abroad": 1.0}
+    assert {name: features[name] for name in own} == own
+    assert features["is_remote"] == 0.0
+    for feature in FEATURES:
+        if feature.statistic in ZERO_WHEN_NEW:
+            assert features[feature.name] == 0.0, feature.name
+        elif feature.statistic == "velocity":
+            assert features[feature.name] == 1.0, feature.name
+        elif feature.entity is not None:
+            assert math.isnan(features[feature.name]), feature.name
+
+
+@pytest.mark.parametrize("absent", OF_EVERYBODY)
+def test_of_an_absent_entity_nothing_is_told_and_nothing_kept(absent: str) -> None:
+    kernel = Kernel(SMALL)
+    without = a_transaction(**OF_EVERYBODY | {absent: NO_ENTITY})
+    features = kernel.apply(events_of([without, a_label(**OF_EVERYBODY | {absent: NO_ENTITY}), without]))
+    gone = {absent, "pair"} if absent in {"card", "merchant"} else {absent}
+
+    assert kernel.entities == len(ENTITIES) - len(gone)
+    for feature in FEATURES:
+        if feature.entity in gone:
+            assert math.isnan(column(features, feature.name)[-1]), feature.name
+        elif feature.statistic == "seconds_since_last":
+            assert column(features, feature.name)[-1] == 0.0, feature.name
 
 
 def test_no_events_give_no_features_and_change_nothing() -> None:
-    kernel = Kernel()
+    kernel = Kernel(SMALL)
     before = kernel.digest()
 
     assert kernel.apply(Events.empty()).shape == (0, len(FEATURES))
@@ -212,22 +262,25 @@ def test_huge_amounts_stay_finite_and_wear_off(amount: float) -> None:
     features = features_of(stream)
     last = stream.pop()
 
-    assert np.isfinite(features[1:]).all()
+    assert not np.isinf(features).any()
     assert isinstance(last, Transaction)
-    for name, value in by_name(features[-1]).items():
-        assert agree(value, ORACLES[name](stream, last)), name
+    for name, truth in truths(stream, last).items():
+        assert agree(name, by_name(features[-1])[name], truth), name
 
 
 @pytest.mark.parametrize("amount", [math.nan, math.inf, -math.inf, -0.01, 1.1e18])
 def test_an_unknown_amount_is_counted_and_never_summed(amount: float) -> None:
-    before, unknown, after = features_of([a_transaction(), a_transaction(amount=amount), a_transaction()])
+    stream = [a_transaction(**OF_EVERYBODY, amount=sent) for sent in (20.0, amount, 20.0)]
+    before, unknown, after = (by_name(row) for row in features_of(stream))
 
-    assert sorted(name for name in NAMES if math.isnan(by_name(unknown)[name])) == sorted(BY_OWN_AMOUNT)
-    assert by_name(before)["card_count_1d"] == 0.0
-    assert by_name(after)["card_count_1d"] == 2.0
-    assert by_name(after)["card_amount_1d"] == 20.0
-    assert by_name(after)["card_amount_mean_30d"] == 20.0
-    assert by_name(after)["card_amount_deviation_30d"] == pytest.approx(0.0)
+    by_amount = [name for name in NAMES if math.isnan(unknown[name]) and not math.isnan(after[name])]
+    assert sorted(by_amount) == sorted(BY_OWN_AMOUNT)
+    assert before["card_count_1d"] == 0.0
+    assert after["card_count_1d"] == 2.0
+    assert after["card_amount_1d"] == 20.0
+    assert after["card_amount_mean_30d"] == 20.0
+    assert after["card_amount_peak_30d"] == 20.0
+    assert after["card_amount_deviation_30d"] == pytest.approx(0.0)
 
 
 @given(stream=st.lists(TRANSACTIONS, max_size=12), times=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=12))
@@ -235,8 +288,9 @@ def test_an_unknown_amount_is_counted_and_never_summed(amount: float) -> None:
 def test_extreme_times_neither_overflow_nor_leave_anything_but_finite_values(
     stream: list[Transaction], times: list[int]
 ) -> None:
-    shaken = [Transaction(time, t.amount, t.card, t.merchant) for t, time in zip(stream, times, strict=False)]
-    shaken += [a_transaction(time=time) for time in (2**63 - 1, -(2**63), 0, NOON)]
+    shaken: list[Event] = [replace(event, time=time) for event, time in zip(stream, times, strict=False)]
+    for time in (2**63 - 1, -(2**63), 0, NOON):
+        shaken += [a_label(time=time, card=1), a_transaction(time=time, card=1, place=(48.2, 16.4))]
     features = features_of(shaken)
 
     assert not np.isinf(features).any()
@@ -263,7 +317,7 @@ def test_labels_leave_every_feature_of_transactions_as_it_is(stream: list[Event]
 def test_a_correction_takes_its_label_back_to_within_rounding(
     stream: list[Event], label: Label, after: list[Event]
 ) -> None:
-    columns = [NAMES.index(name) for name in BY_LABELS]
+    columns = [NAMES.index(name) for name in SUMS_OF_LABELS]
     now = NOON + 60 * DAY
     before, between = ([replace(e, time=min(e.time, now)) for e in events] for events in (stream, after))
     last = a_transaction(time=now, card=1, merchant=7)
@@ -271,20 +325,22 @@ def test_a_correction_takes_its_label_back_to_within_rounding(
     corrected = features_of([*before, label, *between, its_correction(label), last])
     never = features_of([*before, *between, last])
 
-    assert corrected[-1, columns] == pytest.approx(never[-1, columns], abs=1e-12)
-    assert (corrected[:, columns] >= 0.0).all()
+    assert corrected[-1, columns] == pytest.approx(never[-1, columns], abs=1e-12, nan_ok=True)
+    assert not (corrected[:, columns] < 0.0).any()
 
 
 def test_the_only_label_leaves_no_trace_when_it_is_corrected() -> None:
-    kernel = kernel_after([a_transaction()])
-    before = kernel.digest()
+    kernel, untouched = kernel_after([a_transaction()]), kernel_after([a_transaction()])
     label = a_label(time=NOON + 7 * DAY)
 
     kernel.apply(events_of([label]))
-    assert kernel.digest() != before
+    assert kernel.digest() != untouched.digest()
     kernel.apply(events_of([its_correction(label)]))
+    # Both were touched by the label, so they are equal once each is the last touched again.
+    for each in (kernel, untouched):
+        each.apply(events_of([a_transaction(time=NOON + DAY)]))
 
-    assert kernel.digest() == before
+    assert kernel.digest() == untouched.digest()
 
 
 def test_no_count_of_frauds_goes_under_zero() -> None:
@@ -292,7 +348,8 @@ def test_no_count_of_frauds_goes_under_zero() -> None:
     stray = its_correction(a_label(time=NOON + DAY))
     features = features_of([a_label(time=NOON - 30 * DAY), label, stray, stray, stray, a_transaction()])
 
-    assert all(by_name(features[0])[name] == 0.0 for name in BY_LABELS)
+    assert by_name(features[0])["card_frauds_30d"] == by_name(features[0])["merchant_risk_1d"] == 0.0
+    assert math.isnan(by_name(features[0])["card_seconds_since_fraud"])
 
 
 def test_a_fraud_decays_from_its_report_and_raises_the_risk() -> None:
@@ -312,11 +369,11 @@ def test_a_label_ahead_of_the_transactions_counts_as_it_stands() -> None:
 
 
 def test_the_first_label_makes_an_entity_that_no_transaction_has_shown() -> None:
-    kernel = Kernel()
+    kernel = Kernel(SMALL)
     kernel.apply(events_of([a_label(card=8, merchant=9)]))
+    assert kernel.entities == 2
     features = by_name(kernel.apply(events_of([a_transaction(card=8, merchant=9)]))[0])
 
-    assert kernel.entities == 2
     assert features["card_frauds_30d"] == 1.0
     assert features["card_count_30d"] == 0.0
     assert math.isnan(features["card_seconds_since_last"])
@@ -327,3 +384,91 @@ def test_a_card_that_always_pays_the_same_does_not_turn_a_cent_into_infinity() -
     features = features_of([*stream, a_transaction(time=NOON + HOUR, amount=20.01)])
 
     assert 0.0 < by_name(features[-1])["card_amount_deviation_30d"] < 0.1
+
+
+def test_a_fraud_is_told_by_its_age_and_by_that_of_its_series() -> None:
+    def ages(*days: int) -> tuple[float, float]:
+        labels = [a_label(time=NOON + day * DAY) for day in days]
+        features = last_of(a_transaction(), *labels, a_transaction(time=NOON + 100 * DAY))
+        return features["card_seconds_since_fraud"] / 86_400, features["card_seconds_since_first_fraud"] / 86_400
+
+    assert ages(10) == (90, 90)
+    assert ages(10, 40, 70) == (30, 90)  # never more than 30 days between them
+    assert ages(10, 41) == (59, 59)
+    assert ages(10, 41, 20) == (59, 59)  # late: neither the latest nor the first of a series
+    assert ages(10, 101) == (0, 0)  # ahead of the transaction
+
+
+def test_a_peak_is_the_largest_of_what_is_left_of_each_amount() -> None:
+    stream = [a_transaction(amount=100.0), a_transaction(time=NOON + 30 * DAY, amount=40.0)]
+
+    assert last_of(*stream, a_transaction(time=NOON + 30 * DAY))["card_amount_peak_30d"] == 50.0
+    assert last_of(*stream, a_transaction(time=NOON + 90 * DAY))["card_amount_peak_30d"] == 12.5
+    late = a_transaction(time=NOON, amount=120.0)
+    assert last_of(*stream, late, a_transaction(time=NOON + 30 * DAY))["card_amount_peak_30d"] == 60.0
+
+
+def test_a_payment_at_the_usual_time_fits_the_habit_and_one_at_the_opposite_time_does_not() -> None:
+    days = [a_transaction(time=NOON + 7 * week * DAY) for week in range(8)]
+    usual = last_of(*days, a_transaction(time=NOON + 56 * DAY))
+    at_midnight = last_of(*days, a_transaction(time=NOON + 56 * DAY + 12 * HOUR))
+    half_a_week_on = last_of(*days, a_transaction(time=NOON + 56 * DAY + 84 * HOUR))
+
+    assert usual["card_hour_habit_30d"] == pytest.approx(1.0)
+    assert usual["card_weekday_habit_30d"] == pytest.approx(1.0)
+    assert at_midnight["card_hour_habit_30d"] == pytest.approx(-1.0)
+    assert half_a_week_on["card_weekday_habit_30d"] == pytest.approx(-1.0)
+
+
+VIENNA, NEW_YORK = (48.2082, 16.3738), (40.7128, -74.0060)
+
+
+def test_a_card_that_pays_in_two_cities_travels_at_the_speed_between_them() -> None:
+    stream = [a_transaction(place=VIENNA), a_transaction(time=NOON + HOUR), a_transaction(time=NOON + 2 * HOUR)]
+    in_new_york = replace(stream[-1], latitude=NEW_YORK[0], longitude=NEW_YORK[1])
+
+    assert last_of(*stream[:2], in_new_york)["card_travel_kmh"] == pytest.approx(6_799 / 2, rel=1e-3)
+    assert math.isnan(last_of(*stream)["card_travel_kmh"])
+    assert math.isnan(last_of(in_new_york)["card_travel_kmh"])
+    assert math.isnan(last_of(*stream[:2], in_new_york)["customer_travel_kmh"])
+
+
+def test_two_places_at_one_time_are_a_minute_apart() -> None:
+    both = [a_transaction(place=VIENNA), a_transaction(place=NEW_YORK)]
+
+    assert last_of(*both)["card_travel_kmh"] == pytest.approx(6_799 * 60, rel=1e-3)
+
+
+@pytest.mark.parametrize("nowhere", [(math.nan, 0.0), (0.0, math.inf), (90.01, 0.0), (0.0, -180.01), (1e300, 1e300)])
+def test_a_place_that_is_nowhere_is_no_place(nowhere: tuple[float, float]) -> None:
+    stream = [a_transaction(place=VIENNA), a_transaction(place=nowhere), a_transaction(place=VIENNA)]
+    features = column(features_of(stream), "card_travel_kmh")
+
+    assert math.isnan(features[1])
+    assert features[2] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kilometres"),
+    [
+        ((90.0, 0.0), (90.0, 180.0), 0.0),
+        ((0.0, 180.0), (0.0, -180.0), 0.0),
+        ((90.0, 0.0), (-90.0, 77.0), 20_015.1),
+        ((48.2, 16.4), (-48.2, -163.6), 20_015.1),
+        ((0.0, 0.0), (0.0, 90.0), 10_007.5),
+    ],
+)
+def test_poles_antipodes_and_the_date_line_have_the_distances_of_a_sphere(
+    one: tuple[float, float], other: tuple[float, float], kilometres: float
+) -> None:
+    features = last_of(a_transaction(place=one), a_transaction(time=NOON + HOUR, place=other))
+
+    assert features["card_travel_kmh"] == pytest.approx(kilometres, abs=0.1)
+
+
+@pytest.mark.parametrize("flag", [math.inf, -1.0, 0.5, math.nan])
+def test_a_flag_that_is_neither_0_nor_1_is_unknown(flag: float) -> None:
+    features = last_of(a_transaction(abroad=flag, remote=flag))
+
+    assert math.isnan(features["is_abroad"])
+    assert math.isnan(features["is_remote"])

@@ -8,6 +8,7 @@ from typing import Any
 import numba
 import pytest
 
+from fraudline.kernel import jit
 from fraudline.kernel.jit import entry, prepare
 
 
@@ -75,3 +76,15 @@ def test_a_type_that_was_not_prepared_for_is_refused_instead_of_compiled(load: C
 def test_a_true_fault_of_the_code_is_not_taken_for_a_damaged_cache(load: Callable[[], Any]) -> None:
     with pytest.raises(numba.errors.TypingError):
         prepare(load(), "float64(unicode_type)")
+
+
+def test_what_is_kept_is_thrown_away_when_a_file_beside_the_function_changes(
+    load: Callable[[], Any], tmp_path: Path
+) -> None:
+    for kept, content in enumerate(["HALF = 2\n", "HALF = 2\n", "HALF = 3\n"]):
+        (tmp_path / "numbers.py").write_text(content)
+        jit.digest_of.cache_clear()
+        halved = load()
+        prepare(halved, "float64(float64)")
+
+        assert sum(halved.stats.cache_hits.values()) == kept % 2

@@ -1,6 +1,9 @@
 """The kernel's table, journal and borders."""
 
-from dataclasses import replace
+import math
+from dataclasses import fields, replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,13 +11,32 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from fraudline.kernel import counters, events
-from fraudline.kernel.events import Events
+from fraudline.domain.transaction import Channel
+from fraudline.kernel import keys, layout
+from fraudline.kernel.events import ENTITY_KINDS, PRESENT_CHANNELS, REMOTE_CHANNELS, Events, abroad_of, remote_of
 from fraudline.kernel.kernel import Kernel
-from fraudline.kernel.keys import entity_key
-from fraudline.kernel.registry import FEATURES, KERNEL_VERSION
-from kernel.builders import DAY, HOUR, NOON, Event, a_label, a_transaction, bits, by_name, events_of, its_correction
+from fraudline.kernel.keys import NO_ENTITY, entity_key, optional_key
+from fraudline.kernel.program import QUANTITIES, Program
+from fraudline.kernel.registry import ENTITIES, FEATURES, KERNEL_VERSION, Feature
+from fraudline.kernel.statistic import STATISTICS
+from kernel.builders import (
+    A_CROWD,
+    DAY,
+    HOUR,
+    NAMES,
+    NOON,
+    Event,
+    a_label,
+    a_transaction,
+    bits,
+    by_name,
+    column,
+    events_of,
+    its_correction,
+)
 from kernel.streams import streams
+
+SMALL = 64  # entities: so few that a crowd is forgotten all the time
 
 
 class Journal(RuleBasedStateMachine):
@@ -22,8 +44,10 @@ class Journal(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kernel = Kernel()
-        self.settled: list[Event] = []
+        self.kernel = Kernel(SMALL)
+        self.kernel.apply(events_of(A_CROWD))
+        self.kernel.settle()
+        self.settled: list[Event] = A_CROWD
         self.open: list[Event] = []
         self.marks: list[tuple[int, int]] = []
 
@@ -51,13 +75,13 @@ class Journal(RuleBasedStateMachine):
 
     @invariant()
     def equals_a_kernel_fed_what_remains(self) -> None:
-        fresh = Kernel()
+        fresh = Kernel(SMALL)
         fresh.apply(events_of([*self.settled, *self.open]))
         assert self.kernel.digest() == fresh.digest()
-        assert self.kernel.entities == fresh.entities
+        assert (self.kernel.entities, self.kernel.evicted) == (fresh.entities, fresh.evicted)
 
 
-Journal.TestCase.settings = settings(max_examples=30, stateful_step_count=12, deadline=None)
+Journal.TestCase.settings = settings(max_examples=50, stateful_step_count=12, deadline=None)
 TestJournal = Journal.TestCase
 
 
@@ -67,46 +91,103 @@ def crowd(first_key: int, size: int) -> Events:
 
 
 def test_a_growing_table_loses_nobody_and_can_be_taken_back() -> None:
-    kernel = Kernel()
-    kernel.apply(crowd(0, 700))
+    kernel = Kernel(50_000)
+    kernel.apply(crowd(1, 700))
     kernel.settle()
     before = kernel.digest()
 
-    kernel.apply(crowd(500, 10_000))
-    assert kernel.entities == 2 * 10_500
+    kernel.apply(crowd(501, 10_000))
+    assert kernel.entities == 3 * 10_500
     grown = kernel.digest()
-    again = kernel.apply(crowd(500, 10_000))
-    assert (again[:, [feature.name for feature in FEATURES].index("card_count_30d")] > 0.99).all()
+    again = kernel.apply(crowd(501, 10_000))
+    assert (again[:, NAMES.index("card_count_30d")] > 0.99).all()
+    assert (again[:, NAMES.index("pair_count_30d")] > 0.99).all()
     kernel.take_back()
 
     assert kernel.digest() == before
-    assert kernel.entities == 1_400
-    kernel.apply(crowd(500, 10_000))
+    assert kernel.entities == 2_100
+    kernel.apply(crowd(501, 10_000))
     assert kernel.digest() == grown
 
 
-def test_one_key_as_a_card_and_as_a_merchant_is_two_entities() -> None:
-    kernel = Kernel()
-    kernel.apply(events_of([a_transaction(card=0, merchant=0), a_transaction(card=0, merchant=2**64 - 1)]))
+def test_the_longest_idle_entities_give_way_and_come_back_when_that_is_taken_back() -> None:
+    kernel = Kernel(3 * 30)
+    kernel.apply(crowd(1, 30))
+    kernel.apply(events_of([a_transaction(card=1, merchant=1), a_label(card=2, merchant=2)]))
+    kernel.settle()
+    before = kernel.digest()
 
-    assert kernel.entities == 3
+    # The pair of 2 was not touched by the label, so it is the first to go; then the card of 3, and so on.
+    kernel.apply(events_of([a_transaction(card=1, merchant=1, device=7)]))
+    assert (kernel.entities, kernel.evicted) == (90, 1)
+    seen = kernel.apply(events_of([a_transaction(card=2, merchant=2), a_transaction(card=30, merchant=30)]))
+    assert column(seen, "card_frauds_30d") == pytest.approx([1.0, 0.0])
+    assert math.isnan(column(seen, "pair_seconds_since_first")[0])
+    kernel.apply(crowd(100, 1_000))
+    assert (kernel.entities, kernel.evicted) == (90, 3_002)
+
+    kernel.take_back()
+    assert (kernel.digest(), kernel.entities, kernel.evicted) == (before, 90, 0)
+    seen = kernel.apply(events_of([a_transaction(card=2, merchant=2)]))
+    assert column(seen, "pair_seconds_since_first") == [0.0]
 
 
-def test_kinds_are_told_apart_where_their_slots_meet() -> None:
+def test_an_event_never_forgets_one_of_its_own_entities_for_another() -> None:
+    kernel = Kernel(66)
+    kernel.apply(crowd(1, 22))
+    # Merchant 1 is among the longest idle, and everything else of the event is new.
+    features = by_name(
+        kernel.apply(events_of([a_transaction(card=99, merchant=1, device=99, country=99, customer=99)]))[0]
+    )
+
+    assert features["merchant_count_30d"] == pytest.approx(1.0)
+    assert kernel.evicted == 5
+
+
+@pytest.mark.parametrize("size", [-1, 0, 63, 2**30 + 1])
+def test_room_for_too_few_or_too_many_entities_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=f"`max_entities` is {size:,}; a kernel remembers from 64"):
+        Kernel(size)
+
+
+def test_one_key_as_several_kinds_is_as_many_entities() -> None:
+    kernel = Kernel(SMALL)
+    kernel.apply(events_of([a_transaction(card=5, merchant=5, device=5, country=5, customer=5)]))
+    kernel.apply(events_of([a_transaction(card=5, merchant=2**64 - 1)]))
+
+    assert kernel.entities == 6 + 2
+
+
+def test_a_pair_is_told_from_the_same_keys_the_other_way_around() -> None:
+    kernel = Kernel(SMALL)
+    features = kernel.apply(events_of([a_transaction(card=1, merchant=2), a_transaction(card=2, merchant=1)]))
+
+    assert column(features, "pair_count_30d") == [0.0, 0.0]
+
+
+def test_kinds_are_told_apart_where_their_chains_meet() -> None:
     # Among so many keys the searches for the card and the merchant of some run into each other.
-    for first_key in range(0, 20_000, 500):
-        kernel = Kernel()
+    for first_key in range(1, 20_001, 500):
+        kernel = Kernel(1_500)
         kernel.apply(crowd(first_key, 500))
-        assert kernel.entities == 1_000
+        assert (kernel.entities, kernel.evicted) == (1_500, 0)
 
 
-def test_the_digest_does_not_depend_on_who_came_first() -> None:
+def test_the_digest_tells_who_has_been_idle_for_longer() -> None:
     here, there = a_transaction(card=1, merchant=2), a_transaction(card=3, merchant=4)
-    one, other = Kernel(), Kernel()
+    one, other = Kernel(SMALL), Kernel(SMALL)
     one.apply(events_of([here, there]))
     other.apply(events_of([there, here]))
 
-    assert one.digest() == other.digest()
+    assert one.digest() != other.digest()
+
+
+def test_the_digest_does_not_depend_on_the_room_that_nobody_needed() -> None:
+    small, large = Kernel(SMALL), Kernel(100_000)
+    small.apply(crowd(1, 20))
+    large.apply(crowd(1, 20))
+
+    assert small.digest() == large.digest()
 
 
 @pytest.mark.parametrize(
@@ -116,10 +197,14 @@ def test_the_digest_does_not_depend_on_who_came_first() -> None:
         a_transaction(amount=20.01),
         a_transaction(card=2),
         a_transaction(merchant=1),
+        a_transaction(device=1),
+        a_transaction(country=1),
+        a_transaction(customer=1),
+        a_transaction(place=(48.2, 16.4)),
     ],
 )
 def test_the_digest_tells_any_two_states_apart(changed: Event) -> None:
-    one, other = Kernel(), Kernel()
+    one, other = Kernel(SMALL), Kernel(SMALL)
     one.apply(events_of([a_transaction()]))
     other.apply(events_of([changed]))
 
@@ -127,7 +212,7 @@ def test_the_digest_tells_any_two_states_apart(changed: Event) -> None:
 
 
 def test_a_savepoint_that_was_settled_or_passed_is_refused() -> None:
-    kernel = Kernel()
+    kernel = Kernel(SMALL)
     kernel.apply(events_of([a_transaction()]))
     first = kernel.savepoint()
     kernel.apply(events_of([a_transaction(card=5)]))
@@ -145,7 +230,7 @@ def test_a_savepoint_that_was_settled_or_passed_is_refused() -> None:
     ("kind", "weight"), [(2, 0.0), (-1, 0.0), (1, 0.0), (1, 0.5), (1, float("nan")), (1, float("inf"))]
 )
 def test_an_event_of_no_known_kind_or_weight_is_refused_before_anything_is_applied(kind: int, weight: float) -> None:
-    kernel = Kernel()
+    kernel = Kernel(SMALL)
     before = kernel.digest()
     good = events_of([a_transaction(), a_label()])
     bad = replace(good, kind=np.array([0, kind], np.int8), weight=np.array([0.0, weight]))
@@ -160,25 +245,19 @@ def test_arrays_of_the_wrong_type_or_length_are_refused_by_name() -> None:
 
     with pytest.raises(ValueError, match="`time` is an array of float64"):
         replace(good, time=good.time.astype(np.float64))
-    with pytest.raises(ValueError, match=r"`card` is an array of uint64 with shape \(1,\)"):
-        replace(good, card=good.card[:1])
+    with pytest.raises(ValueError, match=r"`keys` is an array of uint64 with shape \(1, 5\)"):
+        replace(good, keys=good.keys[:1])
 
 
 def test_read_only_and_strided_arrays_are_taken_as_they_are() -> None:
     stream = [a_transaction(time=NOON + n * HOUR) for n in range(10)]
     good = events_of(stream)
-    strided = Events(
-        kind=np.repeat(good.kind, 2)[::2],
-        time=np.repeat(good.time, 2)[::2],
-        amount=np.repeat(good.amount, 2)[::2],
-        card=np.repeat(good.card, 2)[::2],
-        merchant=np.repeat(good.merchant, 2)[::2],
-        weight=np.repeat(good.weight, 2)[::2],
-    )
-    for array in (good.kind, good.time, good.amount, good.card, good.merchant, good.weight):
+    arrays = {field.name: getattr(good, field.name) for field in fields(good)}
+    strided = Events(**{name: np.repeat(array, 2, axis=0)[::2] for name, array in arrays.items()})
+    for array in arrays.values():
         array.flags.writeable = False
 
-    assert bits(Kernel().apply(good)) == bits(Kernel().apply(strided))
+    assert bits(Kernel(SMALL).apply(good)) == bits(Kernel(SMALL).apply(strided))
 
 
 def test_events_put_together_are_the_events_of_their_parts() -> None:
@@ -186,42 +265,76 @@ def test_events_put_together_are_the_events_of_their_parts() -> None:
     together = Events.concatenate([whole.part(0, 2), Events.empty(), whole.part(2, 5)])
 
     assert len(together) == 5
-    assert bits(Kernel().apply(together)) == bits(Kernel().apply(whole))
+    assert bits(Kernel(SMALL).apply(together)) == bits(Kernel(SMALL).apply(whole))
 
 
 def test_a_key_is_of_64_bits_and_differs_by_kind() -> None:
     assert entity_key("card", "customer-1") == 8_429_098_819_432_284_150
     assert entity_key("card", "customer-1") != entity_key("merchant", "customer-1")
     assert entity_key("card", "é") < 2**64
+    assert optional_key("device", "d-1") == entity_key("device", "d-1")
+    assert optional_key("device", None) == NO_ENTITY
 
 
-def test_the_compiled_code_and_the_registry_speak_of_the_same_columns_and_kinds() -> None:
-    names = [feature.name for feature in FEATURES]
+def test_no_key_is_that_of_no_entity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "blake2b", lambda *_, **__: SimpleNamespace(digest=lambda: bytes(8)))
 
-    assert counters.COLUMNS == len(names) == len(set(names))
-    assert counters.TRANSACTION == events.TRANSACTION
-    assert counters.LABEL == events.LABEL
-    for n, name in enumerate(names):
-        assert getattr(counters, name.upper(), n) == n
+    assert keys.entity_key.__wrapped__("card", "one in 18 million million millions") == 1
+
+
+def test_what_is_unknown_of_a_transaction_is_neither_0_nor_1() -> None:
+    assert [abroad_of("NG", "AT"), abroad_of("AT", "AT")] == [1.0, 0.0]
+    assert math.isnan(abroad_of(None, "AT"))
+    assert math.isnan(abroad_of("AT", None))
+    assert [remote_of(channel) for channel in ("ecommerce", "moto", "transfer", "pos", "atm")] == [1, 1, 1, 0, 0]
+    assert math.isnan(remote_of(None))
+    assert {*REMOTE_CHANNELS, *PRESENT_CHANNELS} == {channel.value for channel in Channel}
+
+
+def test_the_compiled_code_and_the_registry_speak_of_the_same_things() -> None:
+    assert list(ENTITIES) == [*ENTITY_KINDS, "pair"]
+    assert (0, 1, 5, len(ENTITIES)) == (layout.CARD, layout.MERCHANT, layout.PAIR, layout.KINDS)
+    for code, statistic in enumerate(STATISTICS):
+        assert getattr(layout, statistic.name.upper()) == code
+    told = {"count": "ONE", "amount": "KNOWN_AMOUNT"}
+    for code, quantity in enumerate(QUANTITIES):
+        assert getattr(layout, told.get(quantity, quantity.upper())) == code
+    assert layout.GAP + layout.KINDS == layout.LATE
+    assert layout.LATE + layout.KINDS == layout.VALUES
+
+
+def test_a_kind_keeps_what_its_features_need_and_nothing_else() -> None:
+    program = Program.of([Feature("velocity", "card", "1h"), Feature("frauds", "device", "7d"), Feature("weekday")])
+    card, device = program.kinds[layout.CARD], program.kinds[list(ENTITIES).index("device")]
+
+    assert (card[layout.USED], device[layout.USED]) == (layout.HEADER + 2, layout.HEADER + 1)
+    assert [tuple(row) for row in program.sums] == [(layout.ONE, 1), (layout.ONE, 4)]
+    assert [card[layout.TAKES_LABELS], device[layout.TAKES_LABELS]] == [0, 1]
+    assert program.kinds[layout.PAIR, layout.TAKES_TRANSACTIONS] == 0
+    assert Program.of(FEATURES).words * 8 == 320  # bytes, as documented
 
 
 def test_features_that_change_need_another_kernel_version() -> None:
     """Where this fails, a definition changed: raise `KERNEL_VERSION`, then write the new figures down here."""
-    label = a_label(time=NOON + 8 * DAY)
+    label = a_label(time=NOON + 8 * DAY, device=3, country=4, customer=5)
+    others: dict[str, Any] = {"device": 3, "country": 4, "customer": 5}
     stream: list[Event] = [
-        a_transaction(amount=12.5),
-        a_transaction(time=NOON + HOUR, amount=40.0),
+        a_transaction(amount=12.5, place=(48.2, 16.4), **others),
+        a_transaction(time=NOON + HOUR, amount=40.0, place=(48.3, 14.3), **others),
         label,
-        a_transaction(time=NOON - DAY, amount=7.25),
-        a_label(time=NOON + 9 * DAY),
+        a_transaction(time=NOON - DAY, amount=7.25, **others),
+        a_label(time=NOON + 9 * DAY, device=3, country=4, customer=5),
         its_correction(label),
-        a_transaction(time=NOON + 10 * DAY + HOUR, amount=99.0),
+        a_transaction(time=NOON + 10 * DAY + HOUR, amount=99.0, place=(47.1, 15.4), abroad=1.0, remote=0.0, **others),
     ]
     figures = {
         "amount_log": 4.605170186,
         "amount_is_zero": 0,
         "hour_of_day": 13,
         "weekday": 3,
+        "is_abroad": 1,
+        "is_remote": 0,
+        "card_count_10m": 0,
         "card_count_1h": 8.489699305e-73,
         "card_count_1d": 0.002399704992,
         "card_count_7d": 1.076557199,
@@ -229,25 +342,94 @@ def test_features_that_change_need_another_kernel_version() -> None:
         "card_amount_1h": 2.617657246e-71,
         "card_amount_1d": 0.05436128179,
         "card_amount_7d": 21.91395504,
+        "card_amount_mean_7d": 20.35558823,
         "card_amount_mean_30d": 20.020306,
+        "card_amount_mean_120d": 19.94264405,
+        "card_amount_ratio_7d": 4.682615105,
         "card_amount_ratio_30d": 4.757304675,
+        "card_amount_ratio_120d": 4.774946265,
+        "card_amount_deviation_7d": 2.617812162,
         "card_amount_deviation_30d": 2.64167417,
+        "card_amount_deviation_120d": 2.64745754,
+        "card_amount_spread_30d": 0.6704469063,
+        "card_amount_peak_30d": 31.74802104,
         "card_seconds_since_last": 864000,
         "card_seconds_since_first": 867600,
         "card_seconds_late": 0,
+        "card_velocity_1h": 0.9967309117,
+        "card_velocity_1d": 0.9292531294,
+        "card_hour_habit_30d": 0.9773783389,
+        "card_weekday_habit_30d": -0.9006750075,
+        "card_travel_kmh": 0.6532485276,
+        "card_frauds_7d": 0.9019944591,
         "card_frauds_30d": 0.9762197049,
+        "card_risk_30d": 0.1326121791,
+        "card_seconds_since_fraud": 90000,
+        "card_seconds_since_first_fraud": 176400,
         "merchant_count_1h": 8.489699305e-73,
         "merchant_count_1d": 0.002399704992,
         "merchant_count_7d": 1.076557199,
         "merchant_count_30d": 2.361463414,
+        "merchant_count_120d": 2.825733649,
+        "merchant_amount_1d": 0.05436128179,
+        "merchant_amount_7d": 21.91395504,
+        "merchant_amount_30d": 47.27722015,
+        "merchant_amount_mean_7d": 20.35558823,
+        "merchant_amount_mean_30d": 20.020306,
+        "merchant_amount_mean_120d": 19.94264405,
+        "merchant_amount_ratio_7d": 4.682615105,
         "merchant_amount_ratio_30d": 4.757304675,
+        "merchant_amount_ratio_120d": 4.774946265,
+        "merchant_amount_deviation_30d": 2.64167417,
+        "merchant_amount_deviation_120d": 2.64745754,
+        "merchant_amount_spread_30d": 0.6704469063,
+        "merchant_amount_peak_30d": 31.74802104,
         "merchant_seconds_since_last": 864000,
         "merchant_seconds_since_first": 867600,
+        "merchant_velocity_1h": 0.9967309117,
+        "merchant_velocity_1d": 0.9292531294,
+        "merchant_hour_habit_30d": 0.9773783389,
+        "merchant_weekday_habit_30d": -0.9006750075,
+        "merchant_frauds_1d": 0.4857659706,
         "merchant_frauds_7d": 0.9019944591,
         "merchant_frauds_30d": 0.9762197049,
+        "merchant_risk_1d": 0.09710658868,
         "merchant_risk_7d": 0.1484384051,
         "merchant_risk_30d": 0.1326121791,
+        "merchant_seconds_since_fraud": 90000,
+        "merchant_seconds_since_first_fraud": 176400,
+        "pair_count_1d": 0.002399704992,
+        "pair_count_30d": 2.361463414,
+        "pair_amount_ratio_120d": 4.774946265,
+        "pair_amount_deviation_120d": 2.64745754,
+        "pair_seconds_since_last": 864000,
+        "pair_seconds_since_first": 867600,
+        "device_count_1h": 8.489699305e-73,
+        "device_count_1d": 0.002399704992,
+        "device_count_30d": 2.361463414,
+        "device_amount_1d": 0.05436128179,
+        "device_seconds_since_last": 864000,
+        "device_seconds_since_first": 867600,
+        "device_frauds_30d": 0.9762197049,
+        "device_risk_30d": 0.1326121791,
+        "country_count_1h": 8.489699305e-73,
+        "country_count_1d": 0.002399704992,
+        "country_amount_ratio_120d": 4.774946265,
+        "country_amount_deviation_120d": 2.64745754,
+        "country_frauds_30d": 0.9762197049,
+        "country_risk_30d": 0.1326121791,
+        "customer_count_1h": 8.489699305e-73,
+        "customer_count_1d": 0.002399704992,
+        "customer_count_7d": 1.076557199,
+        "customer_amount_1d": 0.05436128179,
+        "customer_amount_ratio_120d": 4.774946265,
+        "customer_amount_deviation_120d": 2.64745754,
+        "customer_seconds_since_last": 864000,
+        "customer_seconds_since_first": 867600,
+        "customer_travel_kmh": 0.6532485276,
+        "customer_frauds_30d": 0.9762197049,
+        "customer_seconds_since_first_fraud": 176400,
     }
 
-    assert KERNEL_VERSION == "1"
-    assert by_name(Kernel().apply(events_of(stream))[-1]) == pytest.approx(figures, rel=1e-8)
+    assert KERNEL_VERSION == "2"
+    assert by_name(Kernel(SMALL).apply(events_of(stream))[-1]) == pytest.approx(figures, rel=1e-8, nan_ok=True)

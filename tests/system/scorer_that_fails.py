@@ -92,7 +92,7 @@ def _failing_on_merchant(fail: Callable[[], None]) -> Callable[[Callable[..., An
 
     def faulty(score: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(state: PartitionState, events: Any) -> Any:
-            if key in events.merchant.tolist():
+            if key in events.keys:
                 fail()
             return score(state, events)
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from fraudline.kernel.registry import FEATURES
+from fraudline.models.booster import load_booster, raw_scores
 from fraudline.models.bundle import Bundle, BundleError
+from fraudline.models.calibration import Isotonic
 from model_builders import a_trained_bundle, reseal
 
-FILES = ("manifest.json", "model.txt", "rates.json")
+FILES = ("manifest.json", "model-card.md", "model.txt", "rates.json", "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -153,13 +155,40 @@ def test_a_bundle_for_other_features_is_told(bundle: Path, names: list[str], tol
     assert told in error.reason
 
 
+def an_isotonic(raw: list[float], log_odds: list[float]) -> dict[str, object]:
+    return {"method": "isotonic", "knots": list(zip(raw, log_odds, strict=True))}
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "told"),
+    [
+        ({"review": 0.9, "decline": 0.1}, "`review` is above `decline`"),
+        ({"review": 0.0}, "greater than 0"),
+        ({"decline": float("nan")}, "decline"),
+        ({"review_cost": -1.0}, "review_cost"),
+    ],
+)
+def test_thresholds_that_make_no_sense_are_told(bundle: Path, thresholds: dict[str, float], told: str) -> None:
+    before = json.loads((bundle / "manifest.json").read_bytes())["thresholds"]
+    reseal(bundle, thresholds=before | thresholds)
+
+    error = refusal(bundle)
+
+    assert error.file == str(bundle / "manifest.json")
+    assert told in error.reason
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"thresholds": {"review": 0.9, "decline": 0.1, "chosen_by": "nobody"}},
-        {"thresholds": {"review": 0.0, "decline": 0.1, "chosen_by": "nobody"}},
-        {"thresholds": {"review": 0.1, "decline": float("nan"), "chosen_by": "nobody"}},
-        {"calibration": {"slope": -1.0, "intercept": 0.0}},
+        {"calibration": {"method": "sigmoid", "slope": -1.0, "intercept": 0.0}},
+        {"calibration": {"method": "guess"}},
+        {"calibration": an_isotonic([1.0, 0.0], [0.0, 1.0])},
+        {"calibration": an_isotonic([0.0, 1.0], [0.0, 0.0])},
+        {"calibration": an_isotonic([0.0, float("nan")], [0.0, 1.0])},
+        {"calibration": an_isotonic([0.0, 1e308], [0.0, 1.0])},
+        {"calibration": an_isotonic([0.0], [0.0])},
+        {"calibration": an_isotonic(list(range(100_000)), list(range(100_000)))},
         {"golden": {"features": [["zero"]], "probabilities": ["0x1.0p-1"]}},
         {"golden": {"features": [["0x0.0p+0"]], "probabilities": ["0x1.0p-1"]}},
         {"golden": {"features": [], "probabilities": []}},
@@ -214,6 +243,25 @@ def test_trees_that_give_other_probabilities_than_they_did_are_told(bundle: Path
 
     assert error.file == str(bundle / "model.txt")
     assert "golden row 3" in error.reason
+
+
+def test_an_isotonic_calibration_is_kept_and_gives_another_version(bundle: Path) -> None:
+    before = Bundle.load(bundle)
+    rows = feature_rows(20)
+    calibration = Isotonic((-5.0, -1.0, 4.0), (-6.0, -2.0, 3.0))
+    golden = before.manifest.golden
+    raw = raw_scores(load_booster((bundle / "model.txt").read_bytes()), np.array([row for row, _ in golden.rows()]))
+    probabilities = [value.hex() for value in calibration.probabilities(raw).tolist()]
+
+    reseal(
+        bundle,
+        calibration=an_isotonic(list(calibration.raw), list(calibration.log_odds)),
+        golden={"features": golden.features, "probabilities": probabilities},
+    )
+
+    after = Bundle.load(bundle)
+    assert after.version != before.version
+    assert after.predict(rows).tobytes() == np.concatenate([after.predict(row[None]) for row in rows]).tobytes()
 
 
 def test_another_number_of_trees_than_declared_is_told(bundle: Path) -> None:

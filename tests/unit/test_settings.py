@@ -38,6 +38,12 @@ def test_a_scorer_needs_a_model_too(environment: pytest.MonkeyPatch) -> None:
 
     assert load(ScorerSettings).model == Path("models/one")
     assert load(ScorerSettings).admin_port == 9081
+    assert load(ScorerSettings).max_entities == 5_000_000
+
+    environment.setenv("FRAUDLINE_MAX_ENTITIES", "10")
+
+    with pytest.raises(ConfigurationError, match=r"^FRAUDLINE_MAX_ENTITIES: is less than 64$"):
+        load(ScorerSettings)
 
 
 def test_every_fault_is_told_at_once_with_its_variable(environment: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Training is honest and repeatable: the later days judge, the same data make the same bytes, nothing half is left."""
 
+import dataclasses
 import json
 import os
 import re
@@ -17,15 +18,19 @@ from typer.testing import CliRunner
 from fraudline.cli.train import train
 from fraudline.kernel.kernel import Kernel
 from fraudline.models.bundle import Bundle, BundleError
-from fraudline.models.errors import TrainingRefused
+from fraudline.models.costs import Budget
+from fraudline.models.errors import FileRefused, TrainingRefused
 from fraudline.models.files import write_transactions
+from fraudline.models.growing import sample
 from fraudline.models.history import History
+from fraudline.models.labels_file import with_labels
 from fraudline.models.manifest import Manifest
 from fraudline.models.point_in_time import point_in_time
 from fraudline.models.rates import Rates
+from fraudline.models.recipe import Imbalance
+from fraudline.models.split import split_days
 from fraudline.models.starter_rates import starter_rates
-from fraudline.models.training import split_days
-from model_builders import FIRST_DAY, a_history, a_simulated_history, a_trained_bundle, at, model_of
+from model_builders import FIRST_DAY, SMALL, a_history, a_simulated_history, a_trained_bundle, at, model_of
 
 RATES = starter_rates()
 
@@ -51,7 +56,9 @@ def with_frauds(history: History, is_fraud: pl.Expr) -> History:
 def test_the_same_transactions_make_the_same_bytes(tmp_path: Path, history: History, bundle: Path) -> None:
     again = a_trained_bundle(tmp_path / "again", history)
 
-    for file in ("manifest.json", "model.txt", "rates.json"):
+    files = sorted(file.name for file in bundle.iterdir())
+    assert files == ["manifest.json", "model-card.md", "model.txt", "rates.json", "report.html"]
+    for file in files:
         assert (again / file).read_bytes() == (bundle / file).read_bytes()
 
 
@@ -112,7 +119,8 @@ def test_where_frauds_are_too_few_to_measure_on_others_that_is_said(tmp_path: Pa
 def test_days_are_split_in_whole_and_in_order(days: int, shares: tuple[int, ...]) -> None:
     history = a_history(*((at(day), False) for day in range(days)))
 
-    periods = split_days(history, history.first_day, history.last_day)
+    split = split_days(history, history.first_day, history.last_day)
+    periods = (split.training, split.stopping, split.judging)
 
     assert tuple((period.last - period.first).days + 1 for period in periods) == shares
     assert tuple(period.stop - period.start for period in periods) == shares
@@ -135,7 +143,7 @@ def test_the_model_is_better_than_chance_on_the_days_that_judge(bundle: Path) ->
     metrics = manifest_of(bundle).metrics
 
     assert metrics.auc_roc > 0.65
-    assert metrics.share_flagged <= 0.02
+    assert metrics.share_flagged <= 0.03
     assert metrics.recall > 0.1
 
 
@@ -153,6 +161,58 @@ def test_probabilities_are_what_production_would_have_given(history: History, bu
 
     flagged = probabilities >= loaded.thresholds.review
     assert float(flagged.mean()) == loaded.manifest.metrics.share_flagged
+
+
+def test_a_model_that_is_grown_again_says_that_its_figures_are_anothers(
+    tmp_path: Path, history: History, bundle: Path
+) -> None:
+    recipe = dataclasses.replace(SMALL, refit=True)
+
+    again = a_trained_bundle(tmp_path / "again", history, recipe=recipe)
+
+    manifest, before = manifest_of(again), manifest_of(bundle)
+    assert manifest.growth.is_refit
+    assert (manifest.growth.grown_on.first, manifest.growth.grown_on.last) == (FIRST_DAY, at(13).date())
+    assert manifest.growth.interim_trees == before.trees
+    assert manifest.trees == round(before.trees * len(history) / before.data.training.transactions)
+    assert (manifest.calibration, manifest.thresholds) == (before.calibration, before.thresholds)
+    assert manifest.metrics == before.metrics
+    assert model_of(again) != model_of(bundle)
+    for file in ("model-card.md", "report.html"):
+        assert "interim model" in (again / file).read_text()
+
+
+def test_the_way_to_handle_imbalance_that_ranks_best_on_later_days_is_taken_and_all_are_told(
+    tmp_path: Path, history: History
+) -> None:
+    recipe = dataclasses.replace(SMALL, imbalance=tuple(Imbalance), trial_trees=5)
+
+    growth = manifest_of(a_trained_bundle(tmp_path / "bundle", history, recipe=recipe)).growth
+
+    assert set(growth.candidates) == set(Imbalance)
+    assert growth.candidates[growth.imbalance] == max(growth.candidates.values())
+
+
+def test_sampled_transactions_weigh_as_much_as_all() -> None:
+    is_fraud = np.arange(1000) % 100 == 0
+
+    rows, weights = sample(is_fraud, Imbalance.SAMPLED_OTHERS, 4)
+
+    assert rows is not None
+    assert weights is not None
+    assert is_fraud[rows].sum() == 10
+    assert weights[is_fraud[rows]].sum() == 10
+    assert weights[~is_fraud[rows]].sum() == pytest.approx(990, rel=1e-4)
+
+
+def test_costs_move_the_thresholds_and_no_score(tmp_path: Path, history: History, bundle: Path) -> None:
+    dear = a_trained_bundle(tmp_path / "dear", history, budget=Budget(30.0, 100.0, alerts_per_day=3.0))
+
+    manifest, before = manifest_of(dear), manifest_of(bundle)
+    assert manifest.version == before.version
+    assert manifest.thresholds.review > before.thresholds.review
+    assert manifest.thresholds.alerts_per_day <= manifest.thresholds.most_alerts_per_day == 3.0
+    assert manifest.thresholds.cost_per_day <= manifest.thresholds.cost_per_day_without_model
 
 
 def test_history_before_the_first_day_only_warms(tmp_path: Path, history: History) -> None:
@@ -187,8 +247,12 @@ def test_calibrated_probabilities_add_up_to_the_frauds(history: History, bundle:
     assert calibrated.sum() == pytest.approx(data.calibration.frauds, rel=0.1)
 
 
-def test_amounts_without_a_rate_are_counted(tmp_path: Path, history: History) -> None:
-    bundle = a_trained_bundle(tmp_path / "bundle", history, rates=Rates.decode("EUR", b"{}"))
+def test_amounts_without_a_rate_are_counted_and_huge_ones_learned_from(tmp_path: Path, history: History) -> None:
+    is_huge = (pl.col("currency") == "EUR") & (pl.int_range(pl.len()) % 1000 == 7)
+    amount = pl.when(is_huge).then(pl.lit("999999999999999")).otherwise(pl.col("amount"))
+    huge = History(history.frame.with_columns(amount.alias("amount")))
+
+    bundle = a_trained_bundle(tmp_path / "bundle", huge, rates=Rates.decode("EUR", b"{}"))
 
     foreign = (history.frame["currency"] != "EUR").sum()
     assert manifest_of(bundle).data.amounts_without_rate == foreign > 0
@@ -253,11 +317,21 @@ def test_a_bundle_is_never_written_over(history: History, bundle: Path) -> None:
     assert sorted((file, file.stat().st_mtime_ns) for file in bundle.iterdir()) == before
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, history: History) -> None:
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_learned(
+    tmp_path: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
+    told: list[str] = []
+    options = {"progress": lambda stage, _share: told.append(stage)}
 
     with pytest.raises(BundleError, match="cannot be written"):
-        a_trained_bundle(tmp_path / "file" / "bundle", history)
+        a_trained_bundle(tmp_path / "file" / "bundle", history, **options)
+
+    # Whoever runs this may be allowed everything.
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    with pytest.raises(BundleError, match="no right to write"):
+        a_trained_bundle(tmp_path / "new" / "bundle", history, **options)
+    assert told == []
 
 
 def test_a_training_that_dies_while_writing_leaves_no_bundle(
@@ -277,6 +351,11 @@ def test_a_training_that_dies_while_writing_leaves_no_bundle(
 # The command.
 
 
+@pytest.fixture(autouse=True)
+def _small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fraudline.cli.train.STANDARD", SMALL)
+
+
 def command(*arguments: object) -> Any:
     app = typer.Typer()
     app.command()(train)
@@ -291,6 +370,7 @@ def test_the_command_trains_from_a_file_and_sums_up(tmp_path: Path, history: His
     assert result.exit_code == 0
     assert "AUC ROC" in result.output
     assert "labels known until" in result.output
+    assert "if all is approved" in result.output
     assert "in sample" not in result.output
     assert (tmp_path / "bundle" / "model.txt").read_bytes() == (bundle / "model.txt").read_bytes()
 
@@ -322,9 +402,56 @@ def test_the_command_takes_days_delay_currency_and_rates(tmp_path: Path, history
     assert "without a rate" in result.output
 
 
+def labels_of(history: History, folder: Path, *more: str) -> Path:
+    ids = history.frame.filter(pl.col("fraud") == 1)["transaction_id"]
+    file = folder / "labels.csv"
+    file.write_text("transaction_id,label\n" + "".join(f"{one},fraud\n" for one in ids) + "".join(more))
+    return file
+
+
+def test_labels_in_a_file_of_their_own_make_the_same_model(tmp_path: Path, history: History, bundle: Path) -> None:
+    write_transactions(history.frame.drop("fraud"), tmp_path / "history.parquet")
+    honest = history.frame.filter(pl.col("fraud") == 0)["transaction_id"][0]
+    labels = labels_of(history, tmp_path, f"{honest},legitimate\n")
+
+    result = command(
+        tmp_path / "history.parquet", "--output", tmp_path / "bundle", "--labels", labels, "--name", "small"
+    )
+
+    assert result.exit_code == 0
+    assert model_of(tmp_path / "bundle") == model_of(bundle)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("elsewhere,fraud\n", "nowhere,fraud\n"), "2 of {} labels are for unknown transactions, the first in row {}"),
+        (("t,maybe\n",), "`label` is neither fraud nor legitimate in row {}"),
+        (("{},fraud\n",), "stands more than once in row 1"),
+        ((",fraud\n",), "`transaction_id` is empty in row {}"),
+    ],
+)
+def test_labels_that_fit_no_transaction_are_refused(
+    tmp_path: Path, history: History, more: tuple[str, ...], told: str
+) -> None:
+    frauds = int(history.frauds.sum())
+    first = history.frame.filter(pl.col("fraud") == 1)["transaction_id"][0]
+    labels = labels_of(history, tmp_path, *(line.format(first) for line in more))
+    numbers = (frauds + len(more), frauds + 1)
+
+    with pytest.raises(FileRefused) as caught:
+        with_labels(History(history.frame.drop("fraud")), labels)
+
+    assert told.format(*numbers[-told.count("{}") :]) in caught.value.reason
+    with pytest.raises(FileRefused, match="a column `fraud`"):
+        with_labels(history, labels)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        (("--review-cost", "-1"), "--review-cost is -1"),
+        (("--alerts-per-day", "0"), "--alerts-per-day is 0"),
         (("--label-delay", "soon"), "'soon' is no delay"),
         (("--base-currency", "NOK"), "No rates to NOK"),
         (("--rates", "missing.json"), "missing.json: cannot be read"),
@@ -349,7 +476,7 @@ def test_no_event_is_lost_between_the_steps_of_a_long_pass(tmp_path: Path, monke
     history = a_simulated_history()
     whole = a_trained_bundle(tmp_path / "whole", history, first_day=FIRST_DAY + timedelta(days=3))
 
-    monkeypatch.setattr("fraudline.models.training._EVENTS_A_STEP", 777)
+    monkeypatch.setattr("fraudline.models.examples.EVENTS_A_STEP", 777)
 
     stepped = a_trained_bundle(tmp_path / "stepped", history, first_day=FIRST_DAY + timedelta(days=3))
     assert (stepped / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraudline.domain.money import base_amount
-from fraudline.kernel.events import LABEL, TRANSACTION
-from fraudline.kernel.keys import entity_key
+from fraudline.kernel.events import ENTITY_KINDS, LABEL, TRANSACTION
+from fraudline.kernel.keys import NO_ENTITY, entity_key
 from fraudline.models.history import History
 from fraudline.models.point_in_time import base_amounts, labels_due, point_in_time
 from fraudline.models.rates import Rates
@@ -57,11 +57,25 @@ def test_labels_come_before_the_transactions_of_the_day_on_which_they_fall_due()
     assert events.amount.tolist() == [10, 10, 10, 0, 10, 10]
 
 
-def test_a_label_names_the_card_and_the_merchant_of_its_transaction() -> None:
-    events = point_in_time(a_history((at(0), True), (at(9), False), card_id="c", merchant_id="m"), RATES)
+def test_a_label_names_every_entity_of_its_transaction_and_nothing_else_of_it() -> None:
+    told = {"device_id": "d", "customer_id": "p", "merchant_country": "NG", "billing_country": "AT", "channel": "moto"}
+    history = a_history((at(0), True), (at(9), False), card_id="c", merchant_id="m", **told)
+    placed = History(history.frame.with_columns(latitude=pl.lit(48.2), longitude=pl.lit(16.4)))
 
-    assert events.card.tolist() == [entity_key("card", "c")] * 3
-    assert events.merchant.tolist() == [entity_key("merchant", "m")] * 3
+    events = point_in_time(placed, RATES)
+
+    identifiers = zip(ENTITY_KINDS, ("c", "m", "d", "NG", "p"), strict=True)
+    assert events.keys.tolist() == [[entity_key(kind, name) for kind, name in identifiers]] * 3
+    for column, value in (("latitude", 48.2), ("longitude", 16.4), ("abroad", 1), ("remote", 1)):
+        np.testing.assert_array_equal(getattr(events, column), [value, np.nan, value], err_msg=column)
+
+
+def test_what_a_file_does_not_tell_is_absent() -> None:
+    events = point_in_time(a_history((at(0), False), merchant_country="NG"), RATES)
+
+    absent = [kind for kind, key in zip(ENTITY_KINDS, events.keys[0].tolist(), strict=True) if key == NO_ENTITY]
+    assert absent == ["device", "customer"]
+    assert all(isnan(column[0]) for column in (events.latitude, events.longitude, events.abroad, events.remote))
 
 
 def test_a_label_that_falls_due_after_the_last_transaction_is_left_out() -> None:

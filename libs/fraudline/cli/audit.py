@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fraudline.cli.running import database_url, model_folder
+from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
 from fraudline.state.audit import AuditResult
 from fraudline.state.audit import audit as repeat_scores
 
@@ -19,6 +20,15 @@ def audit(
         Path | None,
         typer.Option(help="The bundle that scored. Default: FRAUDLINE_MODEL, or that of the running system."),
     ] = None,
+    max_entities: Annotated[
+        int,
+        typer.Option(
+            envvar="FRAUDLINE_MAX_ENTITIES",
+            min=LEAST_ENTITIES,
+            max=MOST_ENTITIES,
+            help="Entities that the scorer remembers at most.",
+        ),
+    ] = MAX_ENTITIES,
 ) -> None:
     """Replay the committed log through kernel and model, and compare every score; exit code 1 where one differs."""
     columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -28,6 +38,7 @@ def audit(
             repeat_scores(
                 database_url(),
                 model or model_folder(),
+                max_entities=max_entities,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
         )

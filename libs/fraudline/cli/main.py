@@ -43,6 +43,8 @@ COMMANDS = {
     "simulate": Entry("fraudline.cli.simulate", "simulate", "Invent payments with fraud, live or into a file."),
     "replay": Entry("fraudline.cli.replay", "replay", "Post a file's transactions, with labels as they fall due."),
     "train": Entry("fraudline.cli.train", "train", "Train a model bundle from a file."),
+    "backtest": Entry("fraudline.cli.backtest", "backtest", "Judge a file's past transactions as production would."),
+    "evaluate": Entry("fraudline.cli.evaluate", "evaluate", "Measure verdicts, and compare them with others."),
     "audit": Entry("fraudline.cli.audit", "audit", "Compute every stored score again and compare."),
     "dead": Entry("fraudline.cli.dead", "dead", "List, show, retry and drop dead letters."),
 }

@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     from fraudline.models.history import History
 
 MAX_BATCH = 500
-LABELS_AT_ONCE = 8
 SHOWN_REJECTIONS = 5
 FIRST_LOOK_SECONDS = 0.01
 LONGEST_LOOK_SECONDS = 0.5
-MICROSECONDS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -151,20 +149,15 @@ class Replaying:
         if not await self._await_verdicts():
             return False
         if known:
-            await self._post_labels(known[:-1], due.reported_at)
-            # Alone and last: when it is applied, so are those before it.
-            await self._post_labels(known[-1:], due.reported_at)
+            # One after the other, as a backtest takes them: the log has their order, and with it which entities have
+            # been idle the longest. When the last one is applied, so are those before it.
+            for transaction_id in known:
+                await self._client.post_label(_label(transaction_id, due.reported_at))
+                self.replayed.labels += 1
             if not await self._seen(known[-1], lambda found: _has_label(found, due.reported_at)):
                 return False
         self._paused_seconds += time.monotonic() - paused_at
         return True
-
-    async def _post_labels(self, transaction_ids: list[str], reported_at: str) -> None:
-        # At one moment their order is of no matter: each adds one fraud at the same time.
-        for start in range(0, len(transaction_ids), LABELS_AT_ONCE):
-            group = transaction_ids[start : start + LABELS_AT_ONCE]
-            await asyncio.gather(*(self._client.post_label(_label(name, reported_at)) for name in group))
-            self.replayed.labels += len(group)
 
     async def _await_verdicts(self) -> bool:
         """Wait until all that was posted is scored; return whether it was, in time."""

@@ -1,27 +1,31 @@
 """`fraudline train`: a model bundle from a file of transactions with their outcomes."""
 
+import shlex
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from fraudline.cli.delay import parse_delay
+from fraudline.cli.exchange_rates import read_rates
+from fraudline.cli.stage_progress import StageProgress
 from fraudline.errors import FraudlineError
+from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
+from fraudline.models.costs import DECLINE_COST, REVIEW_COST, Budget
 from fraudline.models.files import Mapping, read_history
-from fraudline.models.manifest import Manifest
-from fraudline.models.rates import Rates
-from fraudline.models.starter_rates import starter_rates
+from fraudline.models.labels_file import with_labels
+from fraudline.models.manifest import CARD_FILE, REPORT_FILE, Interval, Manifest
+from fraudline.models.recipe import STANDARD
 from fraudline.models.training import train_bundle
 
 _DAY = ["%Y-%m-%d"]
 
 
 def train(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Transactions with their outcomes: CSV, NDJSON or Parquet.")],
     *,
     output: Annotated[Path, typer.Option(help="The folder to write the bundle to; it must not exist yet.")],
@@ -49,14 +53,45 @@ def train(
         Path | None,
         typer.Option(help='Exchange rates as JSON: {"USD": [["2026-01-01", "0.92"], …], …}. Default: invented ones.'),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Outcomes in a file of their own, in place of a column `fraud`: `transaction_id` and `label`, fraud "
+            "or legitimate. What it does not name is no fraud."
+        ),
+    ] = None,
+    review_cost: Annotated[
+        float, typer.Option(metavar="AMOUNT", help="What one look of an analyst costs, in the base currency.")
+    ] = REVIEW_COST,
+    decline_cost: Annotated[
+        float, typer.Option(metavar="AMOUNT", help="What it costs to turn away a good customer.")
+    ] = DECLINE_COST,
+    alerts_per_day: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N", help="The most alerts a day that analysts can take, on average. Default: 1 % of transactions."
+        ),
+    ] = None,
+    max_entities: Annotated[
+        int,
+        typer.Option(
+            min=LEAST_ENTITIES,
+            max=MOST_ENTITIES,
+            envvar="FRAUDLINE_MAX_ENTITIES",
+            help="The most entities that the features are kept of, as in the scorer.",
+        ),
+    ] = MAX_ENTITIES,
 ) -> None:
     """Train a model on earlier days and judge it on later ones; write the bundle that the scorer loads."""
     try:
         delay = parse_delay(label_delay)
-        table = _read_rates(rates, base_currency)
+        budget = Budget(review_cost, decline_cost, alerts_per_day)
+        table = read_rates(rates, base_currency)
         with StageProgress() as progress:
             progress("reading the file", 0.0)
             history = read_history(file, mapping)
+            if labels is not None:
+                history = with_labels(history, labels)
             progress("reading the file", 1.0)
             manifest = train_bundle(
                 history,
@@ -66,6 +101,10 @@ def train(
                 first_day=from_day.date() if from_day else None,
                 last_day=until.date() if until else None,
                 label_delay=delay,
+                budget=budget,
+                max_entities=max_entities,
+                recipe=STANDARD,
+                command=_command(context),
                 progress=progress,
             )
     except (FraudlineError, ValueError) as error:
@@ -74,39 +113,22 @@ def train(
     Console().print(_summary(manifest, output))
 
 
-class StageProgress:
-    """A bar for each stage of a long piece of work, on standard error; call it with a stage and its share done."""
-
-    def __init__(self) -> None:
-        columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._stages: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def __call__(self, stage: str, share: float) -> None:
-        """Show that `share` (0 to 1) of a stage is done."""
-        if stage not in self._stages:
-            self._stages[stage] = self._progress.add_task(stage, total=1.0)
-        self._progress.update(self._stages[stage], completed=share)
-
-
-def _read_rates(file: Path | None, base_currency: str) -> Rates:
-    if file is None:
-        return starter_rates(base_currency)
-    try:
-        return Rates.decode(base_currency, file.read_bytes())
-    except OSError as error:
-        raise ValueError(f"{file}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}.") from error
+def _command(context: typer.Context) -> str:
+    """Return the command with the options that were given, but for where things are: that changes nothing."""
+    words = ["fraudline train FILE --output DIR"]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name in {"file", "output"} or source is None or source.name == "DEFAULT":
+            continue
+        value = context.params[name]
+        match value:
+            case datetime():
+                value = value.date()
+            case Path():
+                value = "FILE"
+        words.append(f"{parameter.opts[0]} {shlex.quote(str(value))}")
+    return " ".join(words)
 
 
 def _summary(manifest: Manifest, output: Path) -> Table:
@@ -122,17 +144,39 @@ def _summary(manifest: Manifest, output: Path) -> Table:
             purpose, f"{days.first} to {days.last}: {days.transactions:,} transactions, {days.frauds:,} frauds"
         )
     table.add_row("labels known until", f"{data.labels_known_until:%Y-%m-%d %H:%M} UTC")
-    table.add_row("trees", str(manifest.trees))
-    table.add_row("AUC ROC", f"{metrics.auc_roc:.3f}")
-    table.add_row("average precision", f"{metrics.average_precision:.3f}")
-    table.add_row("review from, decline from", f"{manifest.thresholds.review:.4f}, {manifest.thresholds.decline:.4f}")
+    growth, thresholds = manifest.growth, manifest.thresholds
+    table.add_row("rare frauds", str(growth.imbalance))
+    if growth.is_refit:
+        table.add_row(
+            "trees", f"{manifest.trees}, grown again on all days; the figures are of {growth.interim_trees} before that"
+        )
+    else:
+        table.add_row("trees", str(manifest.trees))
+    table.add_row("calibration", manifest.calibration.method)
+    table.add_row("AUC ROC", _with_interval(metrics.figures["auc_roc"]))
+    table.add_row("average precision", _with_interval(metrics.figures["average_precision"]))
+    table.add_row("review from, decline from", f"{thresholds.review:.4f}, {thresholds.decline:.4f}")
     table.add_row(
         "flagged",
         f"{metrics.share_flagged:.2%} of the transactions, {metrics.precision:.0%} of them fraud; "
         f"{metrics.recall:.0%} of the frauds",
     )
+    table.add_row(
+        "cost a day",
+        f"{thresholds.cost_per_day:,.0f} {manifest.base_currency} by these thresholds on the calibration days, "
+        f"{thresholds.cost_per_day_without_model:,.0f} if all is approved; "
+        f"{thresholds.alerts_per_day:,.0f} alerts a day of at most {thresholds.most_alerts_per_day:,.0f}",
+    )
     if metrics.is_in_sample:
         table.add_row("", "in sample: too few days or frauds to measure on others than the thresholds were chosen on")
     if data.amounts_without_rate:
         table.add_row("without a rate", f"{data.amounts_without_rate:,} transactions; give rates with --rates")
+    if data.evicted:
+        table.add_row("evicted", f"{data.evicted:,} entities; raise --max-entities and FRAUDLINE_MAX_ENTITIES alike")
+    table.add_row("more", f"{output / REPORT_FILE}, {output / CARD_FILE}")
     return table
+
+
+def _with_interval(figure: Interval) -> str:
+    value = "unknown" if figure.value is None else f"{figure.value:.3f}"
+    return value if figure.low is None or figure.high is None else f"{value} ({figure.low:.3f} to {figure.high:.3f})"

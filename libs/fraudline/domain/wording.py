@@ -41,6 +41,11 @@ def counted(value: float, noun: str) -> str:
     return f"{told} {noun}" if told == "1" else f"{told} {noun}s"
 
 
+def about(told: str) -> str:
+    """Return a figure as an estimate; what is told as more than a figure stays as it is."""
+    return told if told.startswith("more than") else f"about {told}"
+
+
 def as_beginning(text: str) -> str:
     """Return a text as a sentence begins with it."""
     return text[:1].upper() + text[1:]
@@ -56,7 +61,7 @@ def money(amount: float, currency: str) -> str:
     if amount >= _MOST_MONEY:
         return f"more than 999 billion {currency}"
     decimals = decimals_of(currency)
-    return f"{max(amount, 0.0):,.{_DECIMALS_ELSEWHERE if decimals is None else decimals}f} {currency}"
+    return f"{max(0.0, amount):,.{_DECIMALS_ELSEWHERE if decimals is None else decimals}f} {currency}"
 
 
 def estimate(amount: float, currency: str) -> str:

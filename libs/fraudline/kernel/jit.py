@@ -1,11 +1,15 @@
 """The border to numba, whose types are published in part.
 
 Every function is compiled without fast-math and without threads, so its arithmetic is done in the order written: the
-same events give the same bits however they are cut into batches.
+same events give the same bits however they are cut into batches. None counts references to its arrays, which would
+take a fifth of its time: so none makes an array, and the caller keeps those that it hands over.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 import numba
 from numba.core.caching import NullCache
@@ -14,18 +18,27 @@ from numba.core.sigutils import normalize_signature
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
 
 def part(function: _Function) -> _Function:
     """Mark a function that is compiled into the entries which call it."""
-    return cast("_Function", numba.njit(nogil=True, error_model="numpy")(function))
+    return cast("_Function", numba.njit(**_OPTIONS)(function))
 
 
 def entry(function: _Function) -> _Function:
-    """Mark a function that Python calls; its machine code is kept on disk where a place for it can be written."""
+    """Mark a function that Python calls; its machine code is kept on disk where a place for it can be written.
+
+    What is kept is thrown away when any Python file beside that of the function changes, not only its own: the parts
+    compiled into it, and their numbers, stand in those.
+    """
     try:
-        return cast("_Function", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+        compiled = numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder takes a file: compile at each start
         return part(function)
+    stamp = digest_of(Path(function.__code__.co_filename).parent)
+    compiled._cache._cache_file._source_stamp = stamp  # noqa: SLF001 - numba shows no other way to it
+    return cast("_Function", compiled)
 
 
 def prepare(function: Callable[..., Any], signature: str) -> None:
@@ -53,3 +66,12 @@ def _clear_cache(dispatcher: Any) -> None:
         dispatcher._cache.flush()  # noqa: SLF001 - numba shows no other way to its cache
     except OSError:  # nothing can be written: do without
         dispatcher._cache = NullCache()  # noqa: SLF001 - the same
+
+
+@cache
+def digest_of(folder: Path) -> str:
+    """Return the SHA-256 over the Python files of a folder."""
+    digest = sha256()
+    for file in sorted(folder.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,17 +1,61 @@
-"""What the features are, in the order of the kernel's columns.
+"""What the features are, in the order of the kernel's columns: the one place where a feature is added.
 
-Words used below. An entity is a card or a merchant. Its clock is the latest time of its transactions so far; "now" is
-the later of that clock and this transaction's time. A decayed sum adds up earlier transactions, each with the weight
-2^(-age / half-life), its age counted from its own time to now; "by 7 days" names the half-life. "Earlier" is by
-position, not by time: what arrived before. A mean takes the known amounts alone and is NaN without any. A label counts
-from `reported_at`, on a clock of the entity's labels. Where the amount is unknown (no rate), what needs it is NaN.
+Words used in definitions. An entity is a card, a merchant, a device, a merchant's country, a customer, or a card at one
+merchant. Its clock is the latest time of its transactions so far; "now" is the later of that clock and this
+transaction's time. A decayed sum adds up earlier transactions, each with the weight 2^(-age / half-life), its age
+counted from its own time to now; "by 7 days" names the half-life. "Earlier" is by position, not by time: what arrived
+before. A mean takes the known amounts alone and is NaN without any. A label counts from `reported_at`, on a clock of
+the entity's labels. Where the amount is unknown (no rate), what needs it is NaN; where a transaction has no such
+entity, all that is told of it is.
+
+A feature is a statistic (`statistic.py`) of an entity by a half-life; the name says all three.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-KERNEL_VERSION: Final = "1"
+from fraudline.kernel.statistic import STATISTICS
+
+KERNEL_VERSION: Final = "2"
 """Changes whenever any bit of any feature may change; a model is bound to the version it was trained with."""
+
+MAX_ENTITIES: Final = 5_000_000
+"""How many entities a kernel remembers where nothing else is said; with more, the longest idle are forgotten."""
+
+LEAST_ENTITIES: Final = 64
+"""Of what a kernel can be told to remember: an event's own entities must find room beside each other."""
+
+MOST_ENTITIES: Final = 2**30
+"""Of the same: one more than a row and twice their number fit into the links and the hashes."""
+
+HALF_LIFE_SECONDS: Final = {
+    "10m": 600.0,
+    "1h": 3_600.0,
+    "1d": 86_400.0,
+    "7d": 604_800.0,
+    "30d": 2_592_000.0,
+    "120d": 10_368_000.0,
+}
+
+ENTITIES: Final = {
+    "card": "the card",
+    "merchant": "the merchant",
+    "device": "the device",
+    "country": "the merchant's country",
+    "customer": "the customer",
+    "pair": "the card at this merchant",
+}
+"""What has features, and what a definition calls it: the columns of `Events.keys`, then the first two together."""
+
+_IN_WORDS: Final = {
+    "10m": "10 minutes",
+    "1h": "1 hour",
+    "1d": "1 day",
+    "7d": "7 days",
+    "30d": "30 days",
+    "120d": "120 days",
+}
+_STATISTICS: Final = {statistic.name: statistic for statistic in STATISTICS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,58 +63,111 @@ class Feature:
     """One column of what the kernel computes.
 
     Attributes:
-        name: The column's name, with the half-life in it where it has one.
-        unit: What one unit of the value is.
-        definition: What the value is, in one line, and when it is NaN.
+        statistic: The statistic's name.
+        entity: The kind of entity that it is told of, one of `ENTITIES`; None where of the transaction alone.
+        half_life: One of `HALF_LIFE_SECONDS`; None where nothing decays.
     """
 
-    name: str
-    unit: str
-    definition: str
+    statistic: str
+    entity: str | None = None
+    half_life: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The column's name: entity, statistic and half-life, as far as it has them."""
+        return "_".join(part for part in (self.entity, self.statistic, self.half_life) if part is not None)
+
+    @property
+    def unit(self) -> str:
+        """What one unit of the value is."""
+        return _STATISTICS[self.statistic].unit
+
+    @property
+    def definition(self) -> str:
+        """What the value is, in one line, and when it is NaN."""
+        return _STATISTICS[self.statistic].definition.format(
+            entity=ENTITIES.get(self.entity or "", ""), half_life=_IN_WORDS.get(self.half_life or "", "")
+        )
+
+
+def _of(entity: str | None, *statistics: str) -> tuple[Feature, ...]:
+    """Return an entity's features, each statistic with the half-lives that stand behind it."""
+    features: list[Feature] = []
+    for name, *half_lives in (statistic.split() for statistic in statistics):
+        features += [Feature(name, entity, half_life) for half_life in half_lives] or [Feature(name, entity)]
+    return tuple(features)
 
 
 FEATURES: Final[tuple[Feature, ...]] = (
-    Feature("amount_log", "log(1 + base currency)", "log(1 + amount); NaN where the amount is unknown"),
-    Feature(
-        "amount_is_zero", "0 or 1", "1 for an account verification (amount 0), else 0; NaN where the amount is unknown"
+    *_of(None, "amount_log", "amount_is_zero", "hour_of_day", "weekday", "is_abroad", "is_remote"),
+    *_of(
+        "card",
+        "count 10m 1h 1d 7d 30d",
+        "amount 1h 1d 7d",
+        "amount_mean 7d 30d 120d",
+        "amount_ratio 7d 30d 120d",
+        "amount_deviation 7d 30d 120d",
+        "amount_spread 30d",
+        "amount_peak 30d",
+        "seconds_since_last",
+        "seconds_since_first",
+        "seconds_late",
+        "velocity 1h 1d",
+        "hour_habit 30d",
+        "weekday_habit 30d",
+        "travel_kmh",
+        "frauds 7d 30d",
+        "risk 30d",
+        "seconds_since_fraud",
+        "seconds_since_first_fraud",
     ),
-    Feature("hour_of_day", "hours", "whole hours since midnight UTC, 0 to 23"),
-    Feature("weekday", "days", "day of the week in UTC, 0 for Monday to 6 for Sunday"),
-    Feature("card_count_1h", "transactions", "the card's earlier transactions, decayed by 1 hour; 0 without any"),
-    Feature("card_count_1d", "transactions", "the card's earlier transactions, decayed by 1 day; 0 without any"),
-    Feature("card_count_7d", "transactions", "the card's earlier transactions, decayed by 7 days; 0 without any"),
-    Feature("card_count_30d", "transactions", "the card's earlier transactions, decayed by 30 days; 0 without any"),
-    Feature("card_amount_1h", "base currency", "sum of the card's earlier known amounts, decayed by 1 hour; or 0"),
-    Feature("card_amount_1d", "base currency", "sum of the card's earlier known amounts, decayed by 1 day; or 0"),
-    Feature("card_amount_7d", "base currency", "sum of the card's earlier known amounts, decayed by 7 days; or 0"),
-    Feature("card_amount_mean_30d", "base currency", "mean of the card's earlier amounts, decayed by 30 days; or NaN"),
-    Feature("card_amount_ratio_30d", "1", "(amount + 1) / (card_amount_mean_30d + 1); NaN where either is"),
-    Feature(
-        "card_amount_deviation_30d",
-        "standard deviations",
-        "(amount_log - its mean) / sqrt(its variance + 0.01) over the card's earlier ones, decayed by 30 days; or NaN",
+    *_of(
+        "merchant",
+        "count 1h 1d 7d 30d 120d",
+        "amount 1d 7d 30d",
+        "amount_mean 7d 30d 120d",
+        "amount_ratio 7d 30d 120d",
+        "amount_deviation 30d 120d",
+        "amount_spread 30d",
+        "amount_peak 30d",
+        "seconds_since_last",
+        "seconds_since_first",
+        "velocity 1h 1d",
+        "hour_habit 30d",
+        "weekday_habit 30d",
+        "frauds 1d 7d 30d",
+        "risk 1d 7d 30d",
+        "seconds_since_fraud",
+        "seconds_since_first_fraud",
     ),
-    Feature("card_seconds_since_last", "seconds", "from the card's clock to now, 0 when late; NaN for a new card"),
-    Feature("card_seconds_since_first", "seconds", "from the card's first to arrive until now; NaN for a new card"),
-    Feature("card_seconds_late", "seconds", "how far this time lies behind the card's clock; 0 when it does not"),
-    Feature("card_frauds_30d", "frauds", "the card's labelled frauds, decayed by 30 days; 0 without any"),
-    Feature("merchant_count_1h", "transactions", "the merchant's earlier transactions, decayed by 1 hour; or 0"),
-    Feature("merchant_count_1d", "transactions", "the merchant's earlier transactions, decayed by 1 day; or 0"),
-    Feature("merchant_count_7d", "transactions", "the merchant's earlier transactions, decayed by 7 days; or 0"),
-    Feature("merchant_count_30d", "transactions", "the merchant's earlier transactions, decayed by 30 days; or 0"),
-    Feature(
-        "merchant_amount_ratio_30d",
-        "1",
-        "(amount + 1) / (mean of the merchant's earlier amounts, decayed by 30 days, + 1); NaN where either is",
+    *_of(
+        "pair",
+        "count 1d 30d",
+        "amount_ratio 120d",
+        "amount_deviation 120d",
+        "seconds_since_last",
+        "seconds_since_first",
     ),
-    Feature(
-        "merchant_seconds_since_last", "seconds", "from the merchant's clock to now, 0 when late; NaN for a new one"
+    *_of(
+        "device",
+        "count 1h 1d 30d",
+        "amount 1d",
+        "seconds_since_last",
+        "seconds_since_first",
+        "frauds 30d",
+        "risk 30d",
     ),
-    Feature(
-        "merchant_seconds_since_first", "seconds", "from the merchant's first to arrive until now; NaN for a new one"
+    *_of("country", "count 1h 1d", "amount_ratio 120d", "amount_deviation 120d", "frauds 30d", "risk 30d"),
+    *_of(
+        "customer",
+        "count 1h 1d 7d",
+        "amount 1d",
+        "amount_ratio 120d",
+        "amount_deviation 120d",
+        "seconds_since_last",
+        "seconds_since_first",
+        "travel_kmh",
+        "frauds 30d",
+        "seconds_since_first_fraud",
     ),
-    Feature("merchant_frauds_7d", "frauds", "the merchant's labelled frauds, decayed by 7 days; 0 without any"),
-    Feature("merchant_frauds_30d", "frauds", "the merchant's labelled frauds, decayed by 30 days; 0 without any"),
-    Feature("merchant_risk_7d", "frauds a transaction", "merchant_frauds_7d / (merchant_count_7d + 5)"),
-    Feature("merchant_risk_30d", "frauds a transaction", "merchant_frauds_30d / (merchant_count_30d + 5)"),
 )

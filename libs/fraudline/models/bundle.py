@@ -1,5 +1,8 @@
 """A model bundle: a folder with trees (`model.txt`), rates (`rates.json`) and what they are (`manifest.json`).
 
+Beside them lie `model-card.md` and `report.html`, for people. No score depends on these two, and they are checked all
+the same: who reads in them how good a model is has to be able to trust that it is this model.
+
 Loading trusts nothing and stops at the first doubt: sizes and checksums, kernel and features, the structure of the
 trees, and last the golden rows, which must come out bit for bit. LightGBM sees a model only after its structure passed:
 a damaged one would take the process down.
@@ -21,15 +24,21 @@ from pydantic import ValidationError
 
 from fraudline.domain.policy import Thresholds
 from fraudline.kernel.registry import FEATURES, KERNEL_VERSION
-from fraudline.models.calibration import Calibration
+from fraudline.models.booster import contributions, load_booster, raw_scores
 from fraudline.models.errors import BundleError
-from fraudline.models.manifest import MANIFEST_FILE, MODEL_FILE, RATES_FILE, Manifest
+from fraudline.models.manifest import CARD_FILE, MANIFEST_FILE, MODEL_FILE, RATES_FILE, REPORT_FILE, Manifest
 from fraudline.models.rates import Rates
 from fraudline.models.trees import check_trees
 
 __all__ = ["Bundle", "BundleError", "Thresholds"]
 
-MAX_BYTES = {MANIFEST_FILE: 4 << 20, RATES_FILE: 4 << 20, MODEL_FILE: 128 << 20}
+MAX_BYTES = {
+    MANIFEST_FILE: 4 << 20,
+    RATES_FILE: 4 << 20,
+    MODEL_FILE: 128 << 20,
+    CARD_FILE: 4 << 20,
+    REPORT_FILE: 16 << 20,
+}
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 _POLICY_DIGITS = 8
 _COPY_AGAIN = "copy the bundle again or train a new one"
@@ -47,8 +56,8 @@ class Bundle:
         self.policy = _policy_label(self.thresholds)
         self.base_currency = manifest.base_currency
         self._booster = booster
-        self._rates = rates
-        self._calibration = Calibration(manifest.calibration.slope, manifest.calibration.intercept)
+        self.rates = rates
+        self._calibration = manifest.calibration.calibration()
 
     @classmethod
     def load(cls, directory: Path) -> "Bundle":
@@ -72,7 +81,7 @@ class Bundle:
 
     def rate(self, currency: str, day: date) -> Decimal | None:
         """Return the units of the base currency per unit of `currency` on `day`; None where no rate is known."""
-        return self._rates.rate(currency, day)
+        return self.rates.rate(currency, day)
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the calibrated probability of each row, the same bits whatever the batch."""
@@ -90,7 +99,7 @@ class Bundle:
         if not len(features):
             return np.empty((0, len(FEATURE_NAMES) + 1))
         rows = np.ascontiguousarray(features, dtype=np.float64)
-        return np.asarray(self._booster.predict(rows, pred_contrib=True, num_threads=1), dtype=np.float64)
+        return contributions(self._booster, rows)
 
     def _check_golden(self, directory: Path) -> None:
         features, probabilities = zip(*self.manifest.golden.rows(), strict=True)
@@ -107,22 +116,15 @@ class Bundle:
             )
 
 
-def raw_scores(booster: lightgbm.Booster, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the log-odds of each row; on one thread, since a pool of threads makes the slowest calls far slower."""
-    scores = booster.predict(rows, raw_score=True, num_threads=1)
-    return np.asarray(scores, dtype=np.float64)
-
-
-def load_booster(model: bytes) -> lightgbm.Booster:
-    """Return LightGBM's reading of a text whose structure was checked."""
-    lightgbm.register_logger(_Quiet())
-    return lightgbm.Booster(params={"verbosity": -1, "num_threads": 1}, model_str=model.decode("ascii"))
-
-
-def refuse_existing(directory: Path) -> None:
-    """Raise `BundleError` where a bundle cannot be written because something is there."""
+def refuse_place(directory: Path) -> None:
+    """Raise `BundleError` where a bundle cannot be written: before a training, and not after it."""
     if directory.exists():
         raise BundleError(str(directory), "is there already; choose another folder or remove it first.")
+    above = next(parent for parent in directory.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise BundleError(str(directory), f"cannot be written ({above} is no folder); choose another folder.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise BundleError(str(directory), f"cannot be written (no right to write in {above}); choose another folder.")
 
 
 def write_bundle(directory: Path, files: Mapping[str, bytes]) -> None:
@@ -130,7 +132,7 @@ def write_bundle(directory: Path, files: Mapping[str, bytes]) -> None:
 
     They are written to a folder beside it, made durable, checked as `Bundle.load` does, and given the name last.
     """
-    refuse_existing(directory)
+    refuse_place(directory)
     partial = None
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -148,16 +150,6 @@ def write_bundle(directory: Path, files: Mapping[str, bytes]) -> None:
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
-
-
-class _Quiet:
-    """A logger for LightGBM that keeps standard output to whoever prints there on purpose."""
-
-    def info(self, message: str) -> None:
-        """Say nothing."""
-
-    def warning(self, message: str) -> None:
-        """Say nothing: what matters of a model is checked."""
 
 
 def _read_checked(directory: Path) -> tuple[Manifest, dict[str, bytes]]:

@@ -3,6 +3,8 @@
 FraudlineError
 ├── FileRefused        a file of transactions cannot be used
 ├── TrainingRefused    nothing useful can be learned from these days
+├── BacktestRefused    these days hold nothing to judge
+├── EvaluationRefused  these verdicts cannot be measured
 └── BundleError        a model bundle is missing, damaged or made for something else: at start exit, at a swap keep
                        the old one
 """
@@ -32,3 +34,11 @@ class BundleError(FraudlineError):
         super().__init__(f"{file}: {reason}")
         self.file = file
         self.reason = reason
+
+
+class BacktestRefused(FraudlineError):  # noqa: N818 - told as one word: the backtest was refused
+    """These days hold nothing to judge; the message says why and the way out."""
+
+
+class EvaluationRefused(FraudlineError):  # noqa: N818 - told as one word: the evaluation was refused
+    """These verdicts cannot be measured; the message says why and the way out."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from fraudline.domain.policy import Reason
-from fraudline.domain.reasons import CODES, Facts
+from fraudline.domain.reasons import CODES, Facts, code_of
 from fraudline.kernel.registry import FEATURES
 
 if TYPE_CHECKING:
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from fraudline.models.bundle import Bundle
 
 MOST_REASONS: Final = 5
-LEAST_SHARE: Final = 0.05
-"""Of what raises the score in all: a reason with less explains nothing to anybody."""
+LEAST_SHARE: Final = 0.1
+"""Of what the strongest reason contributes: one with less explains nothing to anybody."""
 
 _NAMES: Final = tuple(feature.name for feature in FEATURES)
-_COLUMN: Final = {name: column for column, name in enumerate(_NAMES)}
+_CODE_OF: Final = tuple(code_of(name) for name in _NAMES)
+_COLUMNS_OF: Final = {
+    code.code: tuple(column for column, owner in enumerate(_CODE_OF) if owner is code) for code in CODES
+}
 _VECTOR: Final = np.dtype("<f8")
 
 
@@ -48,7 +51,8 @@ def explain(bundle: "Bundle", features: "NDArray[np.float64]") -> tuple[Reason, 
 
 def contributions_by_code(contributions: "NDArray[np.float64]") -> dict[str, float]:
     """Return what each code contributes, given what each feature does, in the order of the kernel's registry."""
-    return {code.code: math.fsum(float(contributions[_COLUMN[feature]]) for feature in code.features) for code in CODES}
+    of_columns = contributions.tolist()  # at once: many times faster than one NumPy scalar after another
+    return {code: math.fsum([of_columns[column] for column in columns]) for code, columns in _COLUMNS_OF.items()}
 
 
 def reasons_of(
@@ -67,14 +71,16 @@ def reasons_of(
     if not np.isfinite(contributions).all():
         raise ValueError("The model gives contributions that are not finite.")
     values = dict(zip(_NAMES, features.tolist(), strict=True))
-    by_code = contributions_by_code(contributions)
-    least = LEAST_SHARE * math.fsum(contribution for contribution in by_code.values() if contribution > 0)
+    by_code, of_columns = contributions_by_code(contributions), contributions.tolist()
+    least = LEAST_SHARE * max(by_code.values())
     reasons: dict[str, Reason] = {}
     for code in sorted(CODES, key=lambda code: -by_code[code.code]):
         contribution = by_code[code.code]
         if contribution <= 0 or contribution < least:
             break
-        strongest = max(code.features, key=lambda feature: contributions[_COLUMN[feature]])
-        text = code.sentence(Facts(values, strongest, currency))
+        strongest = max(_COLUMNS_OF[code.code], key=of_columns.__getitem__)
+        text = code.sentence(Facts(values, _NAMES[strongest], currency))
         reasons.setdefault(text, Reason(code.code, text, contribution))
-    return tuple(reasons.values())[:MOST_REASONS]
+        if len(reasons) == MOST_REASONS:
+            break
+    return tuple(reasons.values())

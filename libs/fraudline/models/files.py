@@ -59,6 +59,23 @@ def read_history(file: Path, mapping: Mapping = Mapping.PLAIN) -> History:
     return checked_history(file, frame, has_offsets=mapping is Mapping.PLAIN)
 
 
+def read_columns(file: Path, wanted: tuple[str, ...]) -> pl.DataFrame:
+    """Read a file that has these columns and no others; raise `FileRefused` where it cannot be used."""
+    try:
+        lazy = _scan(file)
+        present = lazy.collect_schema().names()
+        if missing := [column for column in wanted if column not in present]:
+            raise FileRefused(file, f"has no column {_listed(missing)}; name its columns so.")
+        if unknown := [column for column in present if column not in wanted]:
+            raise FileRefused(file, f"has a column {_listed(unknown)} that is not read; drop it.")
+        frame = lazy.select(wanted).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise FileRefused(file, _cannot_read(file, error)) from error
+    if frame.is_empty():
+        raise FileRefused(file, "holds no row; check which file was meant.")
+    return frame
+
+
 def write_transactions(frame: pl.DataFrame, file: Path) -> None:
     """Write transactions by their public field names, in the format that the file's suffix names.
 

@@ -5,22 +5,35 @@ A fraud of a file becomes known `label_delay` after its transaction, and labels 
 all take the order from here.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from fraudline.domain.money import base_amount
-from fraudline.kernel.events import LABEL, TRANSACTION, Events
-from fraudline.kernel.keys import entity_key
+from fraudline.kernel.events import ENTITY_KINDS, LABEL, TRANSACTION, Events, abroad_of, remote_of
+from fraudline.kernel.keys import NO_ENTITY, optional_key
 from fraudline.models.history import History
 from fraudline.models.rates import Rates
 
 DAY_MICROSECONDS = 86_400_000_000
 LABEL_DELAY = timedelta(days=7)
+
+_FIELDS: Final = {
+    "card": "card_id",
+    "merchant": "merchant_id",
+    "device": "device_id",
+    "country": "merchant_country",
+    "customer": "customer_id",
+}
+_TOLD: Final = "told"
+_Number = TypeVar("_Number", np.int64, np.float64, np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +75,25 @@ def point_in_time(history: History, rates: Rates, label_delay: timedelta = LABEL
     are left out: no transaction sees them.
     """
     times = history.times
-    card = _keys(history.frame["card_id"], "card")
-    merchant = _keys(history.frame["merchant_id"], "merchant")
     labels = labels_in_order(history, label_delay)
+    is_label = np.zeros(len(times) + len(labels.row), np.bool_)
+    is_label[labels.before + np.arange(len(labels.row))] = True
 
-    label_at = labels.before + np.arange(len(labels.row))
-    kind = np.full(len(times) + len(labels.row), TRANSACTION, dtype=np.int8)
-    kind[label_at] = LABEL
-    is_label = kind == LABEL
-
-    def merged(of_transactions: NDArray[np.generic], of_labels: NDArray[np.generic]) -> NDArray[np.generic]:
-        column = np.empty(len(kind), dtype=of_transactions.dtype)
+    def merged(of_transactions: NDArray[_Number], of_labels: NDArray[_Number] | float) -> NDArray[_Number]:
+        column = np.empty((len(is_label), *of_transactions.shape[1:]), of_transactions.dtype)
         column[~is_label], column[is_label] = of_transactions, of_labels
         return column
 
+    keys = _keys(history.frame)
     return Events(
-        kind=kind,
-        time=merged(times, labels.due).astype(np.int64, copy=False),
-        amount=merged(base_amounts(history, rates), np.zeros(len(labels.row))).astype(np.float64, copy=False),
-        card=merged(card, card[labels.row]).astype(np.uint64, copy=False),
-        merchant=merged(merchant, merchant[labels.row]).astype(np.uint64, copy=False),
+        kind=np.where(is_label, LABEL, TRANSACTION).astype(np.int8),
+        time=merged(times, labels.due),
+        amount=merged(base_amounts(history, rates), 0.0),
+        keys=merged(keys, keys[labels.row]),
+        latitude=merged(_degrees(history.frame, "latitude"), np.nan),
+        longitude=merged(_degrees(history.frame, "longitude"), np.nan),
+        abroad=merged(_told(history.frame, ("merchant_country", "billing_country"), abroad_of), np.nan),
+        remote=merged(_told(history.frame, ("channel",), remote_of), np.nan),
         weight=is_label.astype(np.float64),
     )
 
@@ -99,8 +111,29 @@ def base_amounts(history: History, rates: Rates) -> NDArray[np.float64]:
     return amounts
 
 
-def _keys(identifiers: pl.Series, kind: str) -> NDArray[np.uint64]:
-    distinct = identifiers.unique()
-    keys = pl.Series([entity_key(kind, identifier) for identifier in distinct], dtype=pl.UInt64)
-    found: NDArray[np.uint64] = identifiers.replace_strict(distinct, keys, return_dtype=pl.UInt64).to_numpy()
-    return found
+def _keys(frame: pl.DataFrame) -> NDArray[np.uint64]:
+    keys = np.full((frame.height, len(ENTITY_KINDS)), NO_ENTITY, np.uint64)
+    for column, kind in enumerate(ENTITY_KINDS):
+        if (field := _FIELDS[kind]) in frame.columns:
+            keys[:, column] = _of_distinct(frame.select(field), partial(optional_key, kind), pl.UInt64)
+    return keys
+
+
+def _degrees(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
+    if name not in frame.columns:
+        return np.full(frame.height, np.nan)
+    return frame[name].cast(pl.Float64).to_numpy()
+
+
+def _told(frame: pl.DataFrame, names: Sequence[str], tell: Callable[..., float]) -> NDArray[np.float64]:
+    """Return what `tell` says of the fields of each row; NaN where the frame has not all of them."""
+    if not set(names) <= set(frame.columns):
+        return np.full(frame.height, np.nan)
+    return _of_distinct(frame.select(names), tell, pl.Float64)
+
+
+def _of_distinct(frame: pl.DataFrame, tell: Callable[..., float], dtype: type[pl.DataType]) -> NDArray[Any]:
+    """Return what `tell` says of each row, asking once for each distinct one: what production asks of every event."""
+    distinct = frame.unique()
+    told = distinct.with_columns(pl.Series(_TOLD, [tell(*row) for row in distinct.iter_rows()], dtype))
+    return frame.join(told, on=frame.columns, how="left", nulls_equal=True, maintain_order="left")[_TOLD].to_numpy()

@@ -9,19 +9,22 @@ import polars as pl
 
 from fraudline.kernel.registry import KERNEL_VERSION
 from fraudline.models.bundle import FEATURE_NAMES, Bundle, BundleError
+from fraudline.models.examples import Progress, no_progress
 from fraudline.models.history import History
 from fraudline.models.manifest import FORMAT
+from fraudline.models.recipe import QUICK
 from fraudline.models.starter_rates import starter_rates
-from fraudline.models.training import Progress, no_progress, train_bundle
+from fraudline.models.training import train_bundle
 from fraudline.simulation import Simulation
 
-EDITION = 3
+EDITION = 4
 """Raised with every change of simulation, training or thresholds that is to reach installations that have a model."""
 
 SEED = 1
 CUSTOMERS, MERCHANTS = 3000, 6000
 FIRST_DAY, DAYS = date(2026, 1, 1), 60
 NAME = "starter"
+COMMAND = "fraudline up"
 
 
 def ensure_starter_model(directory: Path, progress: Progress = no_progress, base_currency: str = "EUR") -> Path:
@@ -42,7 +45,9 @@ def ensure_starter_model(directory: Path, progress: Progress = no_progress, base
             return bundle
     rates = starter_rates(base_currency)
     try:
-        train_bundle(_simulated(progress), bundle, name=NAME, rates=rates, progress=progress)
+        train_bundle(
+            _simulated(progress), bundle, name=NAME, rates=rates, recipe=QUICK, command=COMMAND, progress=progress
+        )
     except BundleError:
         # Another process may have been faster; what it wrote has to be sound.
         Bundle.load(bundle)

@@ -1,38 +1,98 @@
-"""How the two thresholds are chosen: by what a decision costs, within what analysts can look at.
+"""How the two thresholds are chosen: by what the decisions would have cost on days that no tree has seen.
 
-A review is worth its cost where the expected loss is higher: p · loss >= REVIEW_COST, `loss` being the mean amount of a
-fraud. Declining without a look is cheaper than a review where turning a good customer away is unlikely enough:
-(1 - p) · DECLINE_COST <= REVIEW_COST. Where more than ALERT_BUDGET of the transactions would be flagged, `review` rises
-until no more are. Costs are in the base currency.
+A missed fraud costs its amount, a review costs what a look costs and catches the fraud, a decline costs where it turns
+a good customer away. Of all pairs of thresholds that flag no more than the budget allows, the cheapest is taken. Sorted
+by score, the cost of flagging the first k and declining the first j of them is a sum of something of k and something of
+j, so one pass finds the best j for every k.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fraudline.domain.policy import Thresholds
-
-REVIEW_COST = 3.0
-DECLINE_COST = 10.0
-ALERT_BUDGET = 0.01
-_LOWEST_REVIEW, _HIGHEST_REVIEW = 0.005, 0.5
+from fraudline.models.costs import Budget
+from fraudline.models.errors import TrainingRefused
 
 
-def choose_thresholds(probability: NDArray[np.float64], mean_fraud_amount: float) -> Thresholds:
-    """Return the thresholds for calibrated probabilities of days that the model was not trained on."""
-    review = min(max(REVIEW_COST / max(mean_fraud_amount, REVIEW_COST), _LOWEST_REVIEW), _HIGHEST_REVIEW)
-    most = int(ALERT_BUDGET * len(probability))
-    first_too_many = float(np.sort(probability)[::-1][most]) if most < len(probability) else 0.0
-    if first_too_many >= review:
-        review = min(float(np.nextafter(first_too_many, 1.0)), 1.0)
-    decline = 1 - REVIEW_COST / DECLINE_COST
-    return Thresholds(review, max(decline, review))
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Thresholds with what they come to on the days that they were chosen on, by day, money in the base currency.
+
+    Attributes:
+        thresholds: The choice.
+        alerts_allowed: How many transactions could be flagged a day.
+        alerts: How many would have been.
+        cost: What the decisions would have cost.
+        cost_without: What it costs to approve everything: the frauds.
+    """
+
+    thresholds: Thresholds
+    alerts_allowed: float
+    alerts: float
+    cost: float
+    cost_without: float
 
 
-def description(mean_fraud_amount: float, base_currency: str) -> str:
-    """Return in one sentence how the thresholds were chosen."""
-    return (
-        f"review where the expected loss (mean fraud {mean_fraud_amount:.2f} {base_currency}) exceeds the cost of a "
-        f"review ({REVIEW_COST:.2f}), raised until at most {ALERT_BUDGET:.1%} of the calibration days' transactions "
-        f"are flagged; decline where turning a good customer away ({DECLINE_COST:.2f}) is expected to cost less than "
-        "a review"
+def choose_thresholds(
+    probability: NDArray[np.float64],
+    is_fraud: NDArray[np.bool_],
+    amounts: NDArray[np.float64],
+    *,
+    days: int,
+    budget: Budget,
+) -> Choice:
+    """Return the cheapest thresholds; equal probabilities are never parted.
+
+    Args:
+        probability: Calibrated probabilities of all transactions of some days.
+        is_fraud: What they turned out to be.
+        amounts: In the base currency; those that are unknown (NaN) are reviewed whatever the thresholds, so they take
+            their place in the budget and tell nothing else.
+        days: How many days they are of.
+        budget: The costs, and how many alerts people can take.
+
+    Raises:
+        TrainingRefused: No amount is known.
+    """
+    allowed = budget.alerts_among(len(probability), days)
+    known = np.isfinite(amounts)
+    if not known.any():
+        raise TrainingRefused("No amount of the days for calibration is known in the base currency; give --rates.")
+    without_rate = int((~known).sum())
+    order = np.argsort(-probability[known], kind="stable")
+    score, fraud = probability[known][order], is_fraud[known][order]
+    lost = np.where(fraud, amounts[known][order], 0.0)
+    # Places where the ranking may be cut: before all, and wherever the next probability is another one.
+    cuts = np.concatenate([[0], np.flatnonzero(np.diff(score)) + 1, [len(score)]])
+    missed = lost.sum() - np.append(0.0, np.cumsum(lost))[cuts]
+    turned_away = np.append(0, np.cumsum(~fraud))[cuts]
+    flagging = missed + budget.review_cost * (cuts + without_rate)
+    declining = budget.decline_cost * turned_away - budget.review_cost * cuts
+    cheapest = np.minimum.accumulate(declining)
+    affordable = cuts + without_rate <= allowed
+    # Nothing flagged is always an answer, even where what has no rate fills the budget by itself.
+    affordable[0] = True
+    best = int(np.argmin(np.where(affordable, flagging + cheapest, np.inf)))
+    best_decline = int(np.flatnonzero(declining[: best + 1] == cheapest[best])[0])
+    review = _threshold(score, int(cuts[best]))
+    decline = _threshold(score, int(cuts[best_decline]))
+    return Choice(
+        thresholds=Thresholds(review, max(decline, review)),
+        alerts_allowed=allowed / days,
+        alerts=float(cuts[best] + without_rate) / days,
+        cost=float(flagging[best] + cheapest[best]) / days,
+        cost_without=float(lost.sum()) / days,
     )
+
+
+def _threshold(score: NDArray[np.float64], flagged: int) -> float:
+    """Return the probability from which on exactly the first `flagged` are taken; 1 for none."""
+    if not flagged:
+        return 1.0
+    # Halfway to the next: what comes later falls on either side as it is nearer to the one or the other.
+    lowest = float(score[flagged - 1])
+    next_one = float(score[flagged]) if flagged < len(score) else 0.0
+    middle = (lowest + next_one) / 2
+    return middle if next_one < middle else lowest

@@ -1,9 +1,11 @@
 """A partition's log: its end, its owner, and what stands in it in order of position."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import asyncpg
 
     from fraudline.postgres.database import Connection
@@ -17,18 +19,25 @@ returning epoch, last_position
 
 _END = "select epoch, last_position from fraudline.partitions where partition = $1"
 
-# Times in whole microseconds since 1970, as the kernel wants them: its time is min(occurred_at, accepted_at).
+# A column of `LoggedEvent` each, as an array: a row object an event would be most of a rebuild's work. Times are whole
+# microseconds since 1970, as the kernel wants them: its time is min(occurred_at, accepted_at).
 _READ = """
-select position, 1 as weight, true as is_transaction,
-       (extract(epoch from least(occurred_at, accepted_at)) * 1000000)::bigint as microseconds,
-       base_amount, card_id, merchant_id
-from fraudline.transactions
-where partition = $1 and position > $2 and position <= $3
-union all
-select position, weight, false, (extract(epoch from counted_at) * 1000000)::bigint, null, card_id, merchant_id
-from fraudline.label_applications
-where partition = $1 and position > $2 and position <= $3
-order by position
+select array_agg(is_transaction), array_agg((extract(epoch from moment) * 1000000)::bigint), array_agg(weight),
+       array_agg(base_amount), array_agg(card_id), array_agg(merchant_id), array_agg(device_id),
+       array_agg(merchant_country), array_agg(customer_id), array_agg(latitude), array_agg(longitude),
+       array_agg(billing_country), array_agg(channel)
+from (
+    select position, true as is_transaction, least(occurred_at, accepted_at) as moment, 0 as weight, base_amount,
+           card_id, merchant_id, device_id, merchant_country, customer_id, latitude, longitude, billing_country, channel
+    from fraudline.transactions
+    where partition = $1 and position > $2 and position <= $3
+    union all
+    select position, false, counted_at, weight, 0, card_id, merchant_id, device_id, merchant_country, customer_id, null,
+           null, null, null
+    from fraudline.label_applications
+    where partition = $1 and position > $2 and position <= $3
+    order by position
+) as log
 """
 
 _SCORES = """
@@ -47,6 +56,28 @@ class LogEnd:
 
     epoch: int
     last_position: int
+
+
+class LoggedEvent(NamedTuple):
+    """What stands at a position of the log, as far as the kernel is concerned.
+
+    Of a label: `microseconds` is since when the fraud counts, `weight` +1 or -1, `base_amount` 0, and the identifiers
+    are those of its transaction; what follows them is not told.
+    """
+
+    is_transaction: bool
+    microseconds: int
+    weight: int
+    base_amount: float | None
+    card_id: str
+    merchant_id: str
+    device_id: str | None
+    merchant_country: str | None
+    customer_id: str | None
+    latitude: float | None = None
+    longitude: float | None = None
+    billing_country: str | None = None
+    channel: str | None = None
 
 
 async def probe_write(connection: "Connection") -> None:
@@ -70,9 +101,11 @@ async def read_end(connection: "Connection", partition: int) -> LogEnd:
     return LogEnd(row["epoch"], row["last_position"])
 
 
-async def read_log(connection: "Connection", partition: int, *, after: int, until: int) -> "list[asyncpg.Record]":
-    """Return what stands at the positions `after` + 1 to `until`, in order, as the kernel needs it."""
-    return await connection.fetch(_READ, partition, after, until)
+async def read_log(connection: "Connection", partition: int, *, after: int, until: int) -> "list[Sequence[Any]]":
+    """Return what stands at the positions `after` + 1 to `until`, in order: a column a field of `LoggedEvent`."""
+    row = await connection.fetchrow(_READ, partition, after, until)
+    # Over no rows an aggregate is null.
+    return [column or () for column in row or ()]
 
 
 async def read_scores(connection: "Connection", partition: int, *, after: int, until: int) -> "list[asyncpg.Record]":

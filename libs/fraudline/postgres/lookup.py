@@ -24,7 +24,7 @@ _LABELS = """
 select transaction_id, source, reported_at, label from fraudline.labels where transaction_id = any($1)
 """
 _PLACES = """
-select t.transaction_id, t.card_id, t.merchant_id
+select t.transaction_id, t.card_id, t.merchant_id, t.device_id, t.merchant_country, t.customer_id
 from fraudline.verdicts v join fraudline.transactions t using (transaction_id, accepted_at)
 where v.transaction_id = any($1)
 """
@@ -41,6 +41,9 @@ class Place(NamedTuple):
 
     card_id: str
     merchant_id: str
+    device_id: str | None
+    merchant_country: str | None
+    customer_id: str | None
 
 
 def verdict_of(row: "asyncpg.Record") -> Verdict:
@@ -92,6 +95,6 @@ async def label_histories_of(
 
 
 async def places_of(connection: "Connection", transaction_ids: "Collection[str]") -> dict[str, Place]:
-    """Return the card and the merchant of those of these transactions that are in a log."""
+    """Return whose counters the labels of these transactions touch, for those that are in a log."""
     rows = await connection.fetch(_PLACES, list(transaction_ids))
-    return {row["transaction_id"]: Place(row["card_id"], row["merchant_id"]) for row in rows}
+    return {row[0]: Place(*row[1:]) for row in map(tuple, rows)}

@@ -46,6 +46,7 @@ class LogEvent(StrEnum):
     DATABASE_THERE = "database_there"
     SCORING_FAILED = "scoring_failed"
     MODEL_FAILED = "model_failed"
+    MAX_ENTITIES_DIFFERS = "max_entities_differs"
     EXPLAINING_FAILED = "explaining_failed"
     NOT_STORABLE = "not_storable"
     MONTHS_NOT_ENSURED = "months_not_ensured"

@@ -16,6 +16,7 @@ from yarl import URL
 
 from fraudline.domain.money import decimals_of
 from fraudline.errors import ConfigurationError
+from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -171,6 +172,10 @@ class ScorerSettings(ServiceSettings):
         description="Port of the same; 0 takes a free one.",
     )
     model: Path = Field(description="Folder of the model bundle.")
+    max_entities: Annotated[int, Field(ge=LEAST_ENTITIES, le=MOST_ENTITIES)] = Field(
+        default=MAX_ENTITIES,
+        description="Cards, merchants and other entities remembered at most; then the longest idle are forgotten.",
+    )
 
 
 class ExplainerSettings(ServiceSettings):

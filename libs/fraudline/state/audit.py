@@ -4,14 +4,16 @@ The proof that no event counted twice, out of order or not at all.
 """
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fraudline.kernel.registry import MAX_ENTITIES
 from fraudline.models.bundle import Bundle
 from fraudline.postgres.database import Database
-from fraudline.postgres.log import read_end, read_log, read_scores
-from fraudline.state.event_columns import events_of_log
-from fraudline.state.partition_state import CHUNK_POSITIONS, BrokenLog, PartitionState
+from fraudline.postgres.log import read_end, read_scores
+from fraudline.state.log_chunks import BrokenLog, log_chunks
+from fraudline.state.partition_state import PartitionState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import asyncpg
     import numpy as np
     from numpy.typing import NDArray
+
+    from fraudline.state.log_chunks import LogChunk
 
 MAX_DIFFERENCES = 100
 
@@ -64,7 +68,11 @@ class AuditResult:
 
 
 async def audit(
-    database_url: str, model: "Path", *, progress: "Callable[[int, int], None] | None" = None
+    database_url: str,
+    model: "Path",
+    *,
+    max_entities: int = MAX_ENTITIES,
+    progress: "Callable[[int, int], None] | None" = None,
 ) -> AuditResult:
     """Compute all scores of partition 0 again, from the first position on, and compare them with the stored ones.
 
@@ -73,6 +81,7 @@ async def audit(
     Args:
         database_url: Where the log is.
         model: The folder of the bundle that scored.
+        max_entities: The most entities that the scorer's kernel remembered.
         progress: Is called with the positions done and the positions in all.
 
     Raises:
@@ -81,9 +90,10 @@ async def audit(
         DependencyAway: The database went away.
     """
     bundle = await asyncio.to_thread(Bundle.load, model)
-    database = await Database.connect(database_url, name="fraudline audit", pool_size=1)
+    # One connection for the log, of which the next part is read ahead, and one for the scores.
+    database = await Database.connect(database_url, name="fraudline audit", pool_size=2)
     try:
-        return await _audit_partition(database, PartitionState(0, bundle), progress)
+        return await _audit_partition(database, PartitionState(0, bundle, max_entities=max_entities), progress)
     finally:
         await database.close()
 
@@ -94,19 +104,16 @@ async def _audit_partition(
     result = AuditResult()
     async with database.acquire() as connection:
         end = (await read_end(connection, state.partition)).last_position
-    while state.position < end:
-        until = min(state.position + CHUNK_POSITIONS, end)
-        async with database.acquire() as connection:
-            rows = await read_log(connection, state.partition, after=state.position, until=until)
-            stored = await read_scores(connection, state.partition, after=state.position, until=until)
-        if len(rows) != until - state.position:
-            raise BrokenLog(f"partition {state.partition} lacks positions between {state.position + 1} and {until}")
-        scores = await asyncio.to_thread(_score, state, rows)
-        _compare(result, stored, scores, state)
-        state.settle(until)
-        result.positions = until
-        if progress is not None:
-            progress(until, end)
+    async with aclosing(log_chunks(database, state.partition, after=0, until=end)) as chunks:
+        async for chunk in chunks:
+            async with database.acquire() as connection:
+                stored = await read_scores(connection, state.partition, after=chunk.after, until=chunk.until)
+            scores = await asyncio.to_thread(_score, state, chunk)
+            _compare(result, stored, scores, state)
+            state.settle(chunk.until)
+            result.positions = chunk.until
+            if progress is not None:
+                progress(chunk.until, end)
     return result
 
 
@@ -119,5 +126,5 @@ def _compare(
         result.compare(row, score, partition=state.partition, model=state.bundle.label)
 
 
-def _score(state: PartitionState, rows: "list[asyncpg.Record]") -> "NDArray[np.float64]":
-    return state.score(events_of_log(rows))[1]
+def _score(state: PartitionState, chunk: "LogChunk") -> "NDArray[np.float64]":
+    return state.score(chunk.events)[1]

@@ -1,19 +1,18 @@
-"""Events as columns: gathered one by one, handed to the kernel together."""
+"""What the log says, in the layout that the kernel takes: the one way there for the owner's batches and for the log."""
 
-import math
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fraudline.kernel.events import LABEL, TRANSACTION, Events
-from fraudline.kernel.keys import entity_key
+from fraudline.kernel.events import ENTITY_KINDS, LABEL, TRANSACTION, Events, abroad_of, remote_of
+from fraudline.kernel.keys import optional_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-    import asyncpg
+    from fraudline.postgres.log import LoggedEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -24,53 +23,30 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-@dataclass(slots=True)
-class EventColumns:
-    """Grows by one event at a time; `events` is what the kernel takes."""
-
-    kind: list[int] = field(default_factory=list)
-    time: list[int] = field(default_factory=list)
-    amount: list[float] = field(default_factory=list)
-    card: list[int] = field(default_factory=list)
-    merchant: list[int] = field(default_factory=list)
-    weight: list[float] = field(default_factory=list)
-
-    def add_transaction(self, *, time: int, base_amount: float | None, card_id: str, merchant_id: str) -> None:
-        """Add a transaction; `time` is min(occurred_at, accepted_at) in microseconds since 1970."""
-        self.kind.append(TRANSACTION)
-        self.time.append(time)
-        self.amount.append(math.nan if base_amount is None else base_amount)
-        self.card.append(entity_key("card", card_id))
-        self.merchant.append(entity_key("merchant", merchant_id))
-        self.weight.append(0.0)
-
-    def add_label(self, *, time: int, weight: int, card_id: str, merchant_id: str) -> None:
-        """Add the effect of a label; `time` is since when the fraud counts, in microseconds since 1970."""
-        self.kind.append(LABEL)
-        self.time.append(time)
-        self.amount.append(0.0)
-        self.card.append(entity_key("card", card_id))
-        self.merchant.append(entity_key("merchant", merchant_id))
-        self.weight.append(float(weight))
-
-    def events(self) -> Events:
-        """Return what was gathered, as arrays."""
-        return Events(
-            kind=np.array(self.kind, np.int8),
-            time=np.array(self.time, np.int64),
-            amount=np.array(self.amount, np.float64),
-            card=np.array(self.card, np.uint64),
-            merchant=np.array(self.merchant, np.uint64),
-            weight=np.array(self.weight, np.float64),
-        )
+def events_of(logged: "Sequence[LoggedEvent]") -> Events:
+    """Return events, in the order of their positions, as the kernel wants them."""
+    return events_of_log(list(zip(*logged, strict=True))) if logged else Events.empty()
 
 
-def events_of_log(rows: "Iterable[asyncpg.Record]") -> Events:
-    """Return rows of the log (`postgres.log.read_log`) as the kernel's events."""
-    columns = EventColumns()
-    for _, weight, is_transaction, time, base_amount, card_id, merchant_id in rows:
-        if is_transaction:
-            columns.add_transaction(time=time, base_amount=base_amount, card_id=card_id, merchant_id=merchant_id)
-        else:
-            columns.add_label(time=time, weight=weight, card_id=card_id, merchant_id=merchant_id)
-    return columns.events()
+def events_of_log(columns: "Sequence[Sequence[Any]]") -> Events:
+    """Return the columns of `LoggedEvent` (`postgres.log.read_log`) as the kernel's events; what is null is NaN."""
+    is_transaction, time, weight, amount, cards, merchants, devices, countries, customers, *rest = columns
+    latitude, longitude, billing_countries, channels = rest
+    size = len(is_transaction)
+    keys = np.empty((size, len(ENTITY_KINDS)), np.uint64)
+    for column, (kind, identifiers) in enumerate(
+        zip(ENTITY_KINDS, (cards, merchants, devices, countries, customers), strict=True)
+    ):
+        keys[:, column] = np.fromiter(map(optional_key, repeat(kind), identifiers), np.uint64, size)
+    return Events(
+        kind=np.where(is_transaction, TRANSACTION, LABEL).astype(np.int8),
+        time=np.array(time, np.int64),
+        amount=np.array(amount, np.float64),
+        keys=keys,
+        latitude=np.array(latitude, np.float64),
+        longitude=np.array(longitude, np.float64),
+        # A label has neither a billing country nor a channel: both are NaN.
+        abroad=np.fromiter(map(abroad_of, countries, billing_countries), np.float64, size),
+        remote=np.fromiter(map(remote_of, channels), np.float64, size),
+        weight=np.array(weight, np.float64),
+    )

@@ -1,38 +1,39 @@
 """State is a function of the log: what the owner computes, what a standby follows, what the audit repeats."""
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from fraudline.errors import FraudlineError
 from fraudline.kernel.kernel import Kernel
-from fraudline.postgres.log import read_end, read_log
+from fraudline.kernel.registry import MAX_ENTITIES
+from fraudline.models.scoring import featured, score
+from fraudline.postgres.log import read_end
 from fraudline.service.log import LogEvent, describe, get_logger
-from fraudline.state.event_columns import events_of_log
+from fraudline.state.log_chunks import BrokenLog, log_chunks
 
 if TYPE_CHECKING:
-    import asyncpg
+    import numpy as np
     from numpy.typing import NDArray
 
     from fraudline.kernel.events import Events
     from fraudline.models.bundle import Bundle
     from fraudline.postgres.database import Database
-
-CHUNK_POSITIONS = 20_000
-
-
-class BrokenLog(FraudlineError):  # noqa: N818 - a state of the world, told as one
-    """A position of the log is missing, or the log ends before what was read of it: the state does not follow it."""
+    from fraudline.state.log_chunks import LogChunk
 
 
 class PartitionState:
-    """The kernel of one partition and the position up to which it has been fed."""
+    """The kernel of one partition and the position up to which it has been fed.
 
-    def __init__(self, partition: int, bundle: "Bundle") -> None:
+    Args:
+        partition: Its number.
+        bundle: The model that scores.
+        max_entities: The most entities that the kernel remembers: part of what the features are, like the model.
+    """
+
+    def __init__(self, partition: int, bundle: "Bundle", *, max_entities: int = MAX_ENTITIES) -> None:
         self.partition = partition
         self.bundle = bundle
-        self.kernel = Kernel()
+        self.kernel = Kernel(max_entities)
         self.position = 0
 
     def score(self, events: "Events") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
@@ -42,12 +43,7 @@ class PartitionState:
             The features, one row a transaction, and the calibrated probabilities, one a transaction; NaN where the
             model fails, which sends them to a person. What was fed can be taken back until `settle`.
         """
-        features = self.kernel.apply(events)
-        try:
-            return features, self.bundle.predict(features)
-        except Exception as error:  # noqa: BLE001 - whatever the model dies of, the payments are decided
-            get_logger().error(LogEvent.MODEL_FAILED, **describe(error))
-            return features, np.full(len(features), np.nan)
+        return score(self.kernel, self.bundle, events, tell_failure=_tell_failure)
 
     def settle(self, position: int) -> None:
         """Note that everything fed so far is committed, up to `position`."""
@@ -76,18 +72,15 @@ class PartitionState:
                 f"partition {self.partition} ends at position {until}, and this process has seen {self.position}: the "
                 "database has lost commits (a restore, a failover to a replica that lagged); start again from the log"
             )
-        while self.position < until:
-            chunk_end = min(self.position + CHUNK_POSITIONS, until)
-            async with database.acquire() as connection:
-                rows = await read_log(connection, self.partition, after=self.position, until=chunk_end)
-            if len(rows) != chunk_end - self.position:
-                raise BrokenLog(
-                    f"partition {self.partition} has {len(rows)} events at the positions {self.position + 1} to "
-                    f"{chunk_end}, not {chunk_end - self.position}: restore the missing rows from a backup"
-                )
-            await asyncio.to_thread(self._feed, rows)
-            self.settle(chunk_end)
+        async with aclosing(log_chunks(database, self.partition, after=started_at, until=until)) as chunks:
+            async for chunk in chunks:
+                await asyncio.to_thread(self._feed, chunk)
         return self.position - started_at
 
-    def _feed(self, rows: "list[asyncpg.Record]") -> None:
-        self.kernel.apply(events_of_log(rows))
+    def _feed(self, chunk: "LogChunk") -> None:
+        featured(self.kernel, chunk.events)
+        self.settle(chunk.until)
+
+
+def _tell_failure(error: Exception) -> None:
+    get_logger().error(LogEvent.MODEL_FAILED, **describe(error))

@@ -16,7 +16,7 @@ from fraudline.service.readiness import Readiness
 from fraudline.service.run import supervise
 from fraudline.state.partition_state import PartitionState
 from fraudline_scorer.metrics import ScorerMetrics
-from fraudline_scorer.model import load_bundle
+from fraudline_scorer.model import load_bundle, warn_of_another_memory
 from fraudline_scorer.months import keep_months
 from fraudline_scorer.session import Sessions
 from fraudline_scorer.standing import Standing
@@ -48,7 +48,7 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
     sessions = Sessions(
         amqp_url=amqp_url,
         database=database,
-        state=PartitionState(PARTITION, bundle),
+        state=PartitionState(PARTITION, bundle, max_entities=settings.max_entities),
         notes=notes,
         standing=standing,
         metrics=metrics,
@@ -58,6 +58,7 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
     listener = bind(settings.admin_host, settings.admin_port, variable="FRAUDLINE_SCORER_ADMIN_PORT")
     admin = HttpServer(admin_app(registry, readiness), listener)
     get_logger().info(LogEvent.SERVICE_STARTED, admin_port=admin.port, model=bundle.label)
+    warn_of_another_memory(bundle, settings.max_entities)
     try:
         await supervise(
             {

@@ -37,8 +37,12 @@ class ScorerMetrics:
         self.standby_lag = Gauge(
             "fraudline_standby_lag_seconds", "How long ago a standby was at the end of the log.", registry=registry
         )
-        self.entities = Gauge("fraudline_entities", "Cards and merchants that the kernel knows.", registry=registry)
-        self.holes = Gauge(
+        self._entities = Gauge("fraudline_entities", "Entities of all kinds that the kernel knows.", registry=registry)
+        self._evicted = Counter(
+            "fraudline_entities_evicted_total", "Entities that gave way to new ones.", registry=registry
+        )
+        self._evicted_before = 0
+        self._holes = Gauge(
             "fraudline_message_holes", "Numbers that producers gave and no message carried.", registry=registry
         )
         self._oldest_in_hand_at: datetime | None = None
@@ -99,11 +103,16 @@ class ScorerMetrics:
         oldest_at = self._oldest_in_hand_at
         return 0.0 if oldest_at is None else max(0.0, (datetime.now(UTC) - oldest_at).total_seconds())
 
-    def note_state(self, state: "PartitionState", holes: "Holes") -> None:
-        """Note how far and how large the state is, and what the producers' numbers lack."""
+    def note_state(self, state: "PartitionState") -> None:
+        """Note how far and how large the state is; everything that it was fed is settled."""
         self.position.set(state.position)
-        self.entities.set(state.kernel.entities)
-        self.holes.set(holes.open)
+        self._entities.set(state.kernel.entities)
+        self._evicted.inc(state.kernel.evicted - self._evicted_before)
+        self._evicted_before = state.kernel.evicted
+
+    def note_holes(self, holes: "Holes") -> None:
+        """Note what the producers' numbers lack."""
+        self._holes.set(holes.open)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

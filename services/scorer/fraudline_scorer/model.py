@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from fraudline.errors import ConfigurationError
 from fraudline.models.bundle import Bundle, BundleError
+from fraudline.service.log import LogEvent, get_logger
 
 if TYPE_CHECKING:
     from fraudline.service.settings import ExplainerSettings, ScorerSettings
@@ -25,3 +26,10 @@ def load_bundle(settings: "ScorerSettings | ExplainerSettings") -> Bundle:
             f"is {settings.base_currency}, but the bundle was trained on amounts in {bundle.base_currency}",
         )
     return bundle
+
+
+def warn_of_another_memory(bundle: Bundle, max_entities: int) -> None:
+    """Log where the kernel remembers more or fewer entities than the one whose features the model learned from."""
+    trained_with = bundle.manifest.data.max_entities
+    if trained_with != max_entities:
+        get_logger().warning(LogEvent.MAX_ENTITIES_DIFFERS, max_entities=max_entities, trained_with=trained_with)

@@ -7,8 +7,9 @@ from fraudline.amqp.letters import DeadReason, Letter
 from fraudline.domain.event import TransactionAccepted
 from fraudline.domain.label import Effect, LabelHistory
 from fraudline.domain.money import base_amount
+from fraudline.postgres.log import LoggedEvent
 from fraudline.postgres.lookup import Place
-from fraudline.state.event_columns import EventColumns, microseconds
+from fraudline.state.event_columns import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ class NewTransaction:
 
 @dataclass(frozen=True, slots=True)
 class NewEffect:
-    """A change of the counters of a transaction's card and merchant, brought by a label."""
+    """A change of the counters of a transaction's entities, brought by a label."""
 
     received: "Received"
     transaction_id: str
@@ -58,26 +59,41 @@ class Plan:
     letters: list[Letter] = field(default_factory=list)
     duplicates: int = 0
 
-    def columns(self) -> EventColumns:
-        """Return the entries as the kernel wants them."""
-        columns = EventColumns()
-        for entry in self.entries:
-            if isinstance(entry, NewTransaction):
-                transaction = entry.accepted.data
-                columns.add_transaction(
-                    time=microseconds(min(transaction.occurred_at, entry.accepted.time)),
-                    base_amount=entry.base_amount,
-                    card_id=transaction.card_id,
-                    merchant_id=transaction.merchant_id,
-                )
-            else:
-                columns.add_label(
-                    time=microseconds(entry.effect.counted_at),
-                    weight=entry.effect.weight,
-                    card_id=entry.place.card_id,
-                    merchant_id=entry.place.merchant_id,
-                )
-        return columns
+    def logged(self) -> list[LoggedEvent]:
+        """Return the entries as the log will tell them to the kernel."""
+        return [
+            _transaction_logged(entry) if isinstance(entry, NewTransaction) else _effect_logged(entry)
+            for entry in self.entries
+        ]
+
+
+def _transaction_logged(new: NewTransaction) -> LoggedEvent:
+    transaction = new.accepted.data
+    return LoggedEvent(
+        is_transaction=True,
+        microseconds=microseconds(min(transaction.occurred_at, new.accepted.time)),
+        weight=0,
+        base_amount=new.base_amount,
+        card_id=transaction.card_id,
+        merchant_id=transaction.merchant_id,
+        device_id=transaction.device_id,
+        merchant_country=transaction.merchant_country,
+        customer_id=transaction.customer_id,
+        latitude=transaction.latitude,
+        longitude=transaction.longitude,
+        billing_country=transaction.billing_country,
+        channel=transaction.channel,
+    )
+
+
+def _effect_logged(new: NewEffect) -> LoggedEvent:
+    return LoggedEvent(
+        is_transaction=False,
+        microseconds=microseconds(new.effect.counted_at),
+        weight=new.effect.weight,
+        base_amount=0.0,
+        **new.place._asdict(),
+    )
 
 
 class Planner:
@@ -121,7 +137,13 @@ class Planner:
             NewTransaction(received, accepted, fingerprint, base_amount(transaction.amount, rate))
         )
         # Reports that waited for it count from here on.
-        self._known.places[transaction_id] = Place(transaction.card_id, transaction.merchant_id)
+        self._known.places[transaction_id] = Place(
+            transaction.card_id,
+            transaction.merchant_id,
+            transaction.device_id,
+            transaction.merchant_country,
+            transaction.customer_id,
+        )
         if (history := self._known.histories.get(transaction_id)) is not None:
             self._apply(received, transaction_id, history)
 

@@ -8,6 +8,7 @@ import numpy as np
 from fraudline.domain.policy import Decision, decide
 from fraudline.domain.verdict import Verdict
 from fraudline.postgres.commit import AppliedLabel, ScoredTransaction
+from fraudline.state.event_columns import events_of
 from fraudline_scorer.plan import NewTransaction
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def compute(state: "PartitionState", plan: "Plan") -> Computed:
         Poison: Computing failed; what was fed must be taken back.
     """
     try:
-        features, scores = state.score(plan.columns().events())
+        features, scores = state.score(events_of(plan.logged()))
     except Exception as error:  # whatever it is, the events are looked at one by one
         raise Poison from error
     return _decided(state, plan, features, scores)
@@ -49,7 +50,7 @@ def compute_one_by_one(state: "PartitionState", plan: "Plan", notes: "SuspectNot
     Raises:
         Poison: Computing an event failed; what was fed must be taken back.
     """
-    events = plan.columns().events()
+    events = events_of(plan.logged())
     features, scores = [], []
     for index, entry in enumerate(plan.entries):
         key = entry.received.key

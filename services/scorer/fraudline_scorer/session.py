@@ -123,7 +123,7 @@ class Sessions:
             raise
         self._standing.note_database(None)
         self._standing.note_end_of_log()
-        self._metrics.position.set(self._state.position)
+        self._metrics.note_state(self._state)
 
     async def _probe(self) -> None:
         """Take no deliveries while the database takes no writes: each one taken in vain counts against its message."""
@@ -164,7 +164,8 @@ class Sessions:
                 if (numbered := producer_number(delivery.message)) is not None:
                     holes.take(*numbered)
             await line.process(batch, ended=inbox.ended)
-            self._metrics.note_state(self._state, holes)
+            self._metrics.note_state(self._state)
+            self._metrics.note_holes(holes)
 
     def _gather(self, inbox: Inbox, held: Delivery | None) -> tuple[Batch, Delivery | None]:
         """Take whatever has arrived, at most 512 events; return what did not fit any more."""

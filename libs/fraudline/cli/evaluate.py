@@ -1,0 +1,98 @@
+"""`fraudline evaluate`: how good verdicts were, and which of two sets of them is better."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraudline.cli.console import wide_console
+from fraudline.cli.delay import parse_delay
+from fraudline.cli.evaluation_tables import comparison_tables, evaluation_tables, notes
+from fraudline.cli.exchange_rates import read_rates
+from fraudline.cli.stage_progress import StageProgress
+from fraudline.errors import FraudlineError
+from fraudline.models.candidates import read_candidates
+from fraudline.models.costs import DECLINE_COST, REVIEW_COST
+from fraudline.models.files import Mapping, read_history
+from fraudline.models.measuring import compare
+from fraudline.models.measuring import evaluate as measure
+from fraudline.models.report.costs import Costs
+from fraudline.models.report.evaluation_page import evaluation_report
+from fraudline.models.report.facts import EvaluationReport, Side
+from fraudline.models.whole_file import check_place, whole
+
+_DAY = ["%Y-%m-%d"]
+_COSTS = Costs(REVIEW_COST, DECLINE_COST)
+
+
+def evaluate(
+    verdicts: Annotated[Path, typer.Argument(help="Verdicts, as `fraudline backtest` writes them.")],
+    file: Annotated[Path, typer.Argument(help="The transactions with their outcomes: CSV, NDJSON or Parquet.")],
+    *,
+    mapping: Annotated[Mapping, typer.Option(help="How the file's columns are named.")] = Mapping.PLAIN,
+    known_from: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=_DAY,
+            metavar="DAY",
+            help="Leave out cards with a fraud from this day on that was known by the day of the transaction. "
+            "Default: all cards count.",
+        ),
+    ] = None,
+    label_delay: Annotated[
+        str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
+    ] = "7d",
+    against: Annotated[
+        Path | None, typer.Option(help="Other verdicts on the same transactions, to compare with.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page with plots too, like report.html.")] = None,
+    base_currency: Annotated[
+        str, typer.Option(envvar="FRAUDLINE_BASE_CURRENCY", help="The currency that amounts are compared in.")
+    ] = "EUR",
+    rates: Annotated[
+        Path | None,
+        typer.Option(help='Exchange rates as JSON: {"USD": [["2026-01-01", "0.92"], …], …}. Default: invented ones.'),
+    ] = None,
+) -> None:
+    """Measure verdicts by what transactions turned out to be; intervals are of 95 % over resamples of the cards."""
+    try:
+        delay, table = parse_delay(label_delay), read_rates(rates, base_currency)
+        files = [verdicts] if against is None else [against, verdicts]
+        if report is not None:
+            check_place(report, read=[file, *files])
+        with StageProgress() as progress:
+            progress("reading the files", 0.0)
+            candidates = read_candidates(
+                files,
+                read_history(file, mapping),
+                table,
+                transactions=file,
+                known_from=known_from.date() if known_from else None,
+                label_delay=delay,
+            )
+            progress("reading the files", 1.0)
+            comparison = None
+            if against is None:
+                evaluations = [measure(candidates.each[0], base_currency=base_currency, progress=progress)]
+            else:
+                comparison = compare(*candidates.each, base_currency=base_currency, progress=progress)
+                evaluations = [comparison.first, comparison.second]
+            if report is not None:
+                sides = [Side(one.scored, found) for one, found in zip(candidates.each, evaluations, strict=True)]
+                _write_report(report, EvaluationReport(tuple(sides), comparison, _COSTS, (f"Outcomes: {file.name}.",)))
+    except (FraudlineError, ValueError) as error:
+        typer.echo(f"fraudline evaluate: {error}", err=True)
+        raise typer.Exit(1) from error
+    console = wide_console()
+    for shown in evaluation_tables(evaluations[0]) if comparison is None else comparison_tables(comparison):
+        console.print(shown)
+    for note in notes(evaluations[-1], candidates):
+        console.print(note)
+    if report is not None:
+        console.print(f"The report with plots is {report}.")
+
+
+def _write_report(file: Path, facts: EvaluationReport) -> None:
+    with whole(file) as partial:
+        partial.write_text(evaluation_report(facts), encoding="utf-8")

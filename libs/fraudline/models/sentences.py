@@ -1,0 +1,59 @@
+"""How a model came about, in a sentence for each choice that was made."""
+
+from fraudline.models.calibrating import Calibrated, Method
+from fraudline.models.costs import Budget
+from fraudline.models.learned import Learned
+from fraudline.models.manifest import Manifest
+from fraudline.models.recipe import Recipe
+from fraudline.models.thresholds import Choice
+
+_METHODS = {
+    Method.SIGMOID: "a sigmoid of the raw score (Platt)",
+    Method.ISOTONIC: "an isotonic line through the raw scores",
+}
+
+
+def thresholds_sentence(choice: Choice, budget: Budget, currency: str) -> str:
+    """Return how the thresholds were chosen."""
+    return (
+        f"the pair that would have cost the least on the calibration days, {choice.cost:,.2f} {currency} a day where "
+        f"approving everything costs {choice.cost_without:,.2f}; a missed fraud costs its amount, a review "
+        f"{budget.review_cost:.2f}, a good customer turned away {budget.decline_cost:.2f}, and at most "
+        f"{choice.alerts_allowed:,.1f} transactions a day are flagged"
+    )
+
+
+def calibration_sentence(calibrated: Calibrated) -> str:
+    """Return how raw scores become probabilities, and why so."""
+    method = _METHODS[calibrated.method]
+    losses = calibrated.log_loss
+    if not losses:
+        return f"{method}; there were too few days or frauds to compare it with another way"
+    told = ", ".join(f"{name} {loss:.5f}" for name, loss in losses.items())
+    return f"{method}, which had the lower log loss on days that neither way was fitted to ({told})"
+
+
+def imbalance_sentence(learned: Learned, recipe: Recipe) -> str:
+    """Return how the rarity of frauds was handled, and why so."""
+    if not learned.candidates:
+        return f"{learned.imbalance.description} (`{learned.imbalance}`); no other way was tried"
+    told = ", ".join(f"`{name}` {value:.3f}" for name, value in learned.candidates.items())
+    return (
+        f"{learned.imbalance.description} (`{learned.imbalance}`), which had the best average precision on the "
+        f"early-stopping days after {recipe.trial_trees} trees ({told})"
+    )
+
+
+def growth_sentence(manifest: Manifest) -> str:
+    """Return which days the trees were grown on, and which model the figures are of."""
+    growth = manifest.growth
+    if not growth.is_refit:
+        return (
+            f"the {manifest.trees} trees were grown on {growth.grown_on.first} to {growth.grown_on.last}, and all "
+            "figures are theirs"
+        )
+    return (
+        f"the {manifest.trees} trees were grown on all days, {growth.grown_on.first} to {growth.grown_on.last}; "
+        f"calibration, thresholds and figures are those of an interim model of {growth.interim_trees} trees, grown by "
+        f"the same recipe on {manifest.data.training.first} to {manifest.data.training.last} alone"
+    )
