@@ -16,7 +16,7 @@ _LEARNER: Final[Parameters] = MappingProxyType(
         "metric": "average_precision",
         "learning_rate": 0.03,
         "num_leaves": 31,
-        "min_data_in_leaf": 40,
+        "min_data_in_leaf": 100,
         "lambda_l2": 2.0,
         "feature_fraction": 0.5,
         # Fine enough to see where amounts turn suspicious: with few bins the rarest, largest ones share one.
