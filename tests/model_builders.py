@@ -12,11 +12,11 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
-from fraudline.models.history import History
+from fraudline.models.histories.history import History
 from fraudline.models.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
 from fraudline.models.recipe import QUICK, Imbalance
 from fraudline.models.starter_rates import starter_rates
-from fraudline.models.training import train_bundle
+from fraudline.models.training.training import train_bundle
 from fraudline.simulation import Simulation
 
 FIRST_DAY = date(2026, 1, 1)

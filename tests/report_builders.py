@@ -6,11 +6,11 @@ from datetime import date
 import numpy as np
 
 from fraudline.domain.policy import Thresholds
-from fraudline.models.evaluation import Comparison
-from fraudline.models.measuring import Candidate, compare, evaluate
+from fraudline.models.evaluation.evaluation import Comparison
+from fraudline.models.evaluation.measuring import Candidate, compare, evaluate
+from fraudline.models.evaluation.scored import DAY_MICROSECONDS, Scored, number_of
 from fraudline.models.report.costs import Costs
 from fraudline.models.report.facts import EvaluationReport, Importance, Period, Side, TrainingReport
-from fraudline.models.scored import DAY_MICROSECONDS, Scored, number_of
 
 FIRST_DAY = date(2018, 7, 18)
 THRESHOLDS = Thresholds(0.05, 0.7)

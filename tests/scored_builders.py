@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fraudline.models.scored import APPROVED, DAY_MICROSECONDS, Scored
+from fraudline.models.evaluation.scored import APPROVED, DAY_MICROSECONDS, Scored
 
 
 def some_scored(

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from fraudline.models.backtest import backtest
 from fraudline.models.bundle import Bundle
 from fraudline.models.calibration import fit_sigmoid
-from fraudline.models.figures import Measures
-from fraudline.models.files import Mapping, read_history
-from fraudline.models.history import History
-from fraudline.models.outcomes import Outcomes
-from fraudline.models.point_in_time import LABEL_DELAY
-from fraudline.models.scored import Scored, number_of
+from fraudline.models.evaluation.figures import Measures
+from fraudline.models.evaluation.outcomes import Outcomes
+from fraudline.models.evaluation.scored import Scored, number_of
+from fraudline.models.histories.files import Mapping, read_history
+from fraudline.models.histories.history import History
+from fraudline.models.histories.point_in_time import LABEL_DELAY
 from fraudline.models.starter_rates import starter_rates
-from fraudline.models.training import train_bundle
+from fraudline.models.training.training import train_bundle
 
 FILE = Path(__file__).parents[3] / "shared" / "data" / "handbook-2018-04-01--2018-08-14.parquet"
 LAST_WEEK = date(2018, 8, 8)

@@ -17,7 +17,7 @@ import asyncpg
 
 from fraudline.local.postgres import Postgres
 from fraudline.models.bundle import Bundle
-from fraudline.models.starter import ensure_starter_model
+from fraudline.models.training.starter import ensure_starter_model
 from fraudline.postgres.database import Database
 from fraudline.postgres.migrations import migrate
 from fraudline.state.partition_state import PartitionState

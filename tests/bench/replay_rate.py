@@ -18,7 +18,7 @@ import asyncpg
 import psutil
 
 from fraudline.cli.running import RunningSystem
-from fraudline.models.files import Mapping, read_history
+from fraudline.models.histories.files import Mapping, read_history
 
 FRAUDLINE = [sys.executable, "-m", "fraudline.cli.main"]
 PUBLIC = Path(__file__).parents[3] / "shared" / "data" / "handbook-two-days.csv"

@@ -18,8 +18,8 @@ from fraudline.domain.transaction import Transaction
 from fraudline.kernel.events import Events
 from fraudline.models.backtest import backtest
 from fraudline.models.bundle import Bundle
-from fraudline.models.history import History
-from fraudline.models.point_in_time import point_in_time
+from fraudline.models.histories.history import History
+from fraudline.models.histories.point_in_time import point_in_time
 from fraudline.state.audit import audit
 from fraudline.state.log_chunks import log_chunks
 from fraudline.state.partition_state import PartitionState

@@ -13,8 +13,8 @@ import pytest
 
 from fraudline.models.backtest import backtest
 from fraudline.models.bundle import Bundle
-from fraudline.models.files import Mapping, read_history, write_transactions
-from fraudline.models.point_in_time import labels_in_order
+from fraudline.models.histories.files import Mapping, read_history, write_transactions
+from fraudline.models.histories.point_in_time import labels_in_order
 from model_builders import a_simulated_history
 from servers.eventually import eventually
 from system.payments import TWO_DAYS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from fraudline.models.history import History
+    from fraudline.models.histories.history import History
     from system.services import System
 
     Database = asyncpg.Connection[asyncpg.Record]

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from fraudline.domain.api_key import Role
-from fraudline.models.starter import ensure_starter_model
+from fraudline.models.training.starter import ensure_starter_model
 from fraudline.postgres.api_keys import create_key
 from system.ledger import observe
 from system.services import System

@@ -18,10 +18,10 @@ from fraudline.kernel.events import TRANSACTION
 from fraudline.models.backtest import backtest
 from fraudline.models.bundle import Bundle
 from fraudline.models.errors import BacktestRefused
-from fraudline.models.files import write_transactions
-from fraudline.models.history import History
-from fraudline.models.point_in_time import point_in_time
-from fraudline.models.verdict_file import read_verdicts
+from fraudline.models.evaluation.verdict_file import read_verdicts
+from fraudline.models.histories.files import write_transactions
+from fraudline.models.histories.history import History
+from fraudline.models.histories.point_in_time import point_in_time
 from fraudline.state.partition_state import PartitionState
 from model_builders import FIRST_DAY, a_simulated_history, a_trained_bundle
 

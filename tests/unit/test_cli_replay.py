@@ -15,8 +15,8 @@ from fraudline.cli.client import BatchResult, Client, Rejection
 from fraudline.cli.pace import AsFileTold, Steady, Unpaced
 from fraudline.cli.replaying import MAX_BATCH, Replaying, due_labels
 from fraudline.kernel.events import LABEL, TRANSACTION
-from fraudline.models.history import History
-from fraudline.models.point_in_time import point_in_time
+from fraudline.models.histories.history import History
+from fraudline.models.histories.point_in_time import point_in_time
 from fraudline.models.starter_rates import starter_rates
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

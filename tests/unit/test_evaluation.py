@@ -12,16 +12,16 @@ from typer.testing import CliRunner
 
 from fraudline.cli.evaluate import evaluate as evaluate_command
 from fraudline.models.errors import EvaluationRefused
-from fraudline.models.evaluation import Evaluation
-from fraudline.models.figures import FIGURES
-from fraudline.models.files import Mapping, read_history, write_transactions
-from fraudline.models.history import History
-from fraudline.models.known_cards import is_known
-from fraudline.models.measuring import Candidate, compare, evaluate
-from fraudline.models.outcomes import Outcomes
-from fraudline.models.scored import DAY_MICROSECONDS, Scored
+from fraudline.models.evaluation.evaluation import Evaluation
+from fraudline.models.evaluation.figures import FIGURES
+from fraudline.models.evaluation.known_cards import is_known
+from fraudline.models.evaluation.measuring import Candidate, compare, evaluate
+from fraudline.models.evaluation.outcomes import Outcomes
+from fraudline.models.evaluation.scored import DAY_MICROSECONDS, Scored
+from fraudline.models.evaluation.verdict_file import verdict_frame, write_verdicts
+from fraudline.models.histories.files import Mapping, read_history, write_transactions
+from fraudline.models.histories.history import History
 from fraudline.models.starter_rates import starter_rates
-from fraudline.models.verdict_file import verdict_frame, write_verdicts
 from model_builders import a_history, a_simulated_history, at
 from scored_builders import many_scored, some_scored
 
@@ -89,7 +89,7 @@ def test_resampling_in_small_parts_changes_no_interval(monkeypatch: pytest.Monke
     scored = many_scored(cards=50)
     whole = an_evaluation(scored, resamples=20)
 
-    monkeypatch.setattr("fraudline.models.resampling._VALUES_AT_ONCE", 3 * len(scored))
+    monkeypatch.setattr("fraudline.models.evaluation.resampling._VALUES_AT_ONCE", 3 * len(scored))
 
     assert an_evaluation(scored, resamples=20) == whole
 

@@ -9,7 +9,7 @@ import pytest
 
 from fraudline.domain.transaction import Transaction
 from fraudline.models.errors import FileRefused
-from fraudline.models.files import Mapping, read_history, write_transactions
+from fraudline.models.histories.files import Mapping, read_history, write_transactions
 from model_builders import a_simulated_history
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from fraudline.models.card_precision import CardDays
-from fraudline.models.figures import FIGURES, Measures
-from fraudline.models.metrics import auc_roc, average_precision
-from fraudline.models.ranking import Ranking
-from fraudline.models.reliability import reliability
-from fraudline.models.scored import DECLINED, REVIEWED, Scored
+from fraudline.models.evaluation.card_precision import CardDays
+from fraudline.models.evaluation.figures import FIGURES, Measures
+from fraudline.models.evaluation.metrics import auc_roc, average_precision
+from fraudline.models.evaluation.ranking import Ranking
+from fraudline.models.evaluation.reliability import reliability
+from fraudline.models.evaluation.scored import DECLINED, REVIEWED, Scored
 from scored_builders import many_scored, some_scored
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from fraudline.domain.policy import Thresholds
+from fraudline.models.evaluation.scored import DAY_MICROSECONDS, Scored
 from fraudline.models.report import text
 from fraudline.models.report.card import model_card
 from fraudline.models.report.evaluation_page import evaluation_report
 from fraudline.models.report.facts import EvaluationReport, Importance, Side, TrainingReport
 from fraudline.models.report.limits import limits_of
 from fraudline.models.report.training_page import training_report
-from fraudline.models.scored import DAY_MICROSECONDS, Scored
 from report_builders import FEATURES, a_comparison, a_scored, a_side, a_training
 
 HOSTILE = '<script>alert("1")</script>&\x00\ud800[x](javascript:1)|`'

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fraudline.domain.policy import Thresholds
-from fraudline.models.metrics import auc_roc, average_precision
+from fraudline.models.evaluation.metrics import auc_roc, average_precision
+from fraudline.models.evaluation.scored import Scored
 from fraudline.models.report.costs import Costs, Ledger, cost_of_decisions
 from fraudline.models.report.curves import by_week, histogram, precision_recall_points, roc_points, thinned
 from fraudline.models.report.probability_plots import wilson
-from fraudline.models.scored import Scored
 from report_builders import THRESHOLDS, a_scored
 
 COSTS = Costs(review=3.0, decline=10.0)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fraudline.models.evaluation.scored import number_of
 from fraudline.models.report import text
 from fraudline.models.report.scale import MOST_TICKS, Days, Linear, Logarithmic, Scale, decades, upwards
-from fraudline.models.scored import number_of
 
 
 def written(scale: Scale) -> list[str]:

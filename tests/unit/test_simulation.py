@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from fraudline.domain.transaction import Transaction
-from fraudline.models.files import write_transactions
-from fraudline.models.history import History
+from fraudline.models.histories.files import write_transactions
+from fraudline.models.histories.history import History
 from fraudline.simulation import Simulation
 from fraudline.simulation.campaigns import compromised_merchants, stolen_cards
 from fraudline.simulation.places import EUROS_PER_UNIT

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from fraudline.cli.simulate import simulate
-from fraudline.models.files import read_history
+from fraudline.models.histories.files import read_history
 
 
 def command(*arguments: object) -> Any:

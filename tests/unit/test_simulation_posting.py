@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from fraudline.errors import DependencyAway
-from fraudline.models.history import History
+from fraudline.models.histories.history import History
 from fraudline.simulation import Simulation
 from fraudline.simulation.posting import MAX_BATCH, LivePosting, Posted
 

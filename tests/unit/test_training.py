@@ -18,18 +18,18 @@ from typer.testing import CliRunner
 from fraudline.cli.train import train
 from fraudline.kernel.kernel import Kernel
 from fraudline.models.bundle import Bundle, BundleError
-from fraudline.models.costs import Budget
 from fraudline.models.errors import FileRefused, TrainingRefused
-from fraudline.models.files import write_transactions
-from fraudline.models.growing import sample
-from fraudline.models.history import History
-from fraudline.models.labels_file import with_labels
+from fraudline.models.histories.files import write_transactions
+from fraudline.models.histories.history import History
+from fraudline.models.histories.labels_file import with_labels
+from fraudline.models.histories.point_in_time import point_in_time
 from fraudline.models.manifest import Manifest
-from fraudline.models.point_in_time import point_in_time
 from fraudline.models.rates import Rates
 from fraudline.models.recipe import Imbalance
-from fraudline.models.split import split_days
 from fraudline.models.starter_rates import starter_rates
+from fraudline.models.training.costs import Budget
+from fraudline.models.training.growing import sample
+from fraudline.models.training.split import split_days
 from model_builders import FIRST_DAY, SMALL, a_history, a_simulated_history, a_trained_bundle, at, model_of
 
 RATES = starter_rates()
@@ -476,7 +476,7 @@ def test_no_event_is_lost_between_the_steps_of_a_long_pass(tmp_path: Path, monke
     history = a_simulated_history()
     whole = a_trained_bundle(tmp_path / "whole", history, first_day=FIRST_DAY + timedelta(days=3))
 
-    monkeypatch.setattr("fraudline.models.examples.EVENTS_A_STEP", 777)
+    monkeypatch.setattr("fraudline.models.training.examples.EVENTS_A_STEP", 777)
 
     stepped = a_trained_bundle(tmp_path / "stepped", history, first_day=FIRST_DAY + timedelta(days=3))
     assert (stepped / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from fraudline.models.calibrating import Method, calibrate
 from fraudline.models.calibration import Isotonic, Sigmoid, fit_isotonic, fit_sigmoid
-from fraudline.models.costs import ALERT_SHARE, Budget
 from fraudline.models.errors import TrainingRefused
-from fraudline.models.metrics import auc_roc, average_precision
-from fraudline.models.thresholds import choose_thresholds
+from fraudline.models.evaluation.metrics import auc_roc, average_precision
+from fraudline.models.training.calibrating import Method, calibrate
+from fraudline.models.training.costs import ALERT_SHARE, Budget
+from fraudline.models.training.thresholds import choose_thresholds
 
 LINE = Isotonic((-2.0, 0.0, 3.0), (-4.0, -1.0, 1.0))
 

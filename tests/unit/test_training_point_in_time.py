@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from fraudline.domain.money import base_amount
 from fraudline.kernel.events import ENTITY_KINDS, LABEL, TRANSACTION
 from fraudline.kernel.keys import NO_ENTITY, entity_key
-from fraudline.models.history import History
-from fraudline.models.point_in_time import base_amounts, labels_due, point_in_time
+from fraudline.models.histories.history import History
+from fraudline.models.histories.point_in_time import base_amounts, labels_due, point_in_time
 from fraudline.models.rates import Rates
 from fraudline.models.starter_rates import starter_rates
 from model_builders import a_history, a_simulated_history, at

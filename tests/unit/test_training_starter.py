@@ -7,10 +7,10 @@ import pytest
 
 from fraudline.kernel.kernel import Kernel
 from fraudline.models.bundle import Bundle
-from fraudline.models.files import Mapping, read_history
-from fraudline.models.point_in_time import point_in_time
-from fraudline.models.starter import ensure_starter_model
+from fraudline.models.histories.files import Mapping, read_history
+from fraudline.models.histories.point_in_time import point_in_time
 from fraudline.models.starter_rates import starter_rates
+from fraudline.models.training.starter import ensure_starter_model
 
 TWO_DAYS = Path(__file__).parents[3] / "shared" / "data" / "handbook-two-days.csv"
 
@@ -40,9 +40,9 @@ def test_a_damaged_starter_model_is_trained_again(
     tmp_path: Path, starter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Smaller than the real one: that it is trained at all is what counts here.
-    monkeypatch.setattr("fraudline.models.starter.CUSTOMERS", 400)
-    monkeypatch.setattr("fraudline.models.starter.MERCHANTS", 800)
-    monkeypatch.setattr("fraudline.models.starter.DAYS", 20)
+    monkeypatch.setattr("fraudline.models.training.starter.CUSTOMERS", 400)
+    monkeypatch.setattr("fraudline.models.training.starter.MERCHANTS", 800)
+    monkeypatch.setattr("fraudline.models.training.starter.DAYS", 20)
     small = ensure_starter_model(tmp_path)
     content = (small / "model.txt").read_bytes()
     (small / "model.txt").write_bytes(content[:-100])

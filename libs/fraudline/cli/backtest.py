@@ -16,10 +16,10 @@ from fraudline.errors import FraudlineError
 from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
 from fraudline.models.backtest import backtest as judge
 from fraudline.models.bundle import Bundle
-from fraudline.models.files import Mapping, check_format, read_history
-from fraudline.models.history import History
-from fraudline.models.verdict_file import write_verdicts
-from fraudline.models.whole_file import check_place
+from fraudline.models.evaluation.verdict_file import write_verdicts
+from fraudline.models.histories.files import Mapping, check_format, read_history
+from fraudline.models.histories.history import History
+from fraudline.models.histories.whole_file import check_place
 
 _DAY = ["%Y-%m-%d"]
 

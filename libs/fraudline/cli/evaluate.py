@@ -12,15 +12,15 @@ from fraudline.cli.evaluation_tables import comparison_tables, evaluation_tables
 from fraudline.cli.exchange_rates import read_rates
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.errors import FraudlineError
-from fraudline.models.candidates import read_candidates
-from fraudline.models.costs import DECLINE_COST, REVIEW_COST
-from fraudline.models.files import Mapping, read_history
-from fraudline.models.measuring import compare
-from fraudline.models.measuring import evaluate as measure
+from fraudline.models.evaluation.candidates import read_candidates
+from fraudline.models.evaluation.measuring import compare
+from fraudline.models.evaluation.measuring import evaluate as measure
+from fraudline.models.histories.files import Mapping, read_history
+from fraudline.models.histories.whole_file import check_place, whole
 from fraudline.models.report.costs import Costs
 from fraudline.models.report.evaluation_page import evaluation_report
 from fraudline.models.report.facts import EvaluationReport, Side
-from fraudline.models.whole_file import check_place, whole
+from fraudline.models.training.costs import DECLINE_COST, REVIEW_COST
 
 _DAY = ["%Y-%m-%d"]
 _COSTS = Costs(REVIEW_COST, DECLINE_COST)

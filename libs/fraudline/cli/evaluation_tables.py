@@ -2,8 +2,8 @@
 
 from rich.table import Table
 
-from fraudline.models.candidates import Candidates
-from fraudline.models.evaluation import Comparison, Evaluation
+from fraudline.models.evaluation.candidates import Candidates
+from fraudline.models.evaluation.evaluation import Comparison, Evaluation
 from fraudline.models.report import plot, text
 from fraudline.models.report.figure_tables import comparison_table, decisions_table, figures_table
 

@@ -13,7 +13,7 @@ from fraudline.cli.client import Client
 from fraudline.cli.delay import parse_delay
 from fraudline.cli.pace import AsFileTold, Pace, Steady, Unpaced
 from fraudline.cli.replaying import Replayed, Replaying
-from fraudline.models.files import Mapping, read_history
+from fraudline.models.histories.files import Mapping, read_history
 
 
 def replay(

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from fraudline.domain.label import LabelSource, LabelValue
 from fraudline.domain.partition import partition_of
 from fraudline.domain.transaction import rfc3339
-from fraudline.models.point_in_time import LABEL_DELAY, labels_in_order
+from fraudline.models.histories.point_in_time import LABEL_DELAY, labels_in_order
 
 if TYPE_CHECKING:
     from fraudline.cli.client import Client, Rejection
     from fraudline.cli.pace import Pace
-    from fraudline.models.history import History
+    from fraudline.models.histories.history import History
 
 MAX_BATCH = 500
 SHOWN_REJECTIONS = 5

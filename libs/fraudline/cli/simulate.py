@@ -16,8 +16,8 @@ from rich.table import Table
 from fraudline.cli.client import Client
 from fraudline.cli.delay import parse_delay
 from fraudline.errors import FraudlineError
-from fraudline.models.files import check_format, write_transactions
-from fraudline.models.history import History
+from fraudline.models.histories.files import check_format, write_transactions
+from fraudline.models.histories.history import History
 from fraudline.simulation import Simulation
 from fraudline.simulation.posting import LivePosting, Posted
 

@@ -52,7 +52,7 @@ def _code() -> str:
 
 def main(folder: Path, note: Path) -> int:
     """Make sure of the bundle and write down where it is; return the exit code."""
-    from fraudline.models.starter import ensure_starter_model  # noqa: PLC0415 - a second's worth of modules
+    from fraudline.models.training.starter import ensure_starter_model  # noqa: PLC0415 - a second's worth of modules
 
     folder.mkdir(parents=True, exist_ok=True)
     base_currency = os.environ.get("FRAUDLINE_BASE_CURRENCY") or "EUR"

@@ -14,12 +14,12 @@ from fraudline.cli.exchange_rates import read_rates
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.errors import FraudlineError
 from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
-from fraudline.models.costs import DECLINE_COST, REVIEW_COST, Budget
-from fraudline.models.files import Mapping, read_history
-from fraudline.models.labels_file import with_labels
+from fraudline.models.histories.files import Mapping, read_history
+from fraudline.models.histories.labels_file import with_labels
 from fraudline.models.manifest import CARD_FILE, REPORT_FILE, Interval, Manifest
 from fraudline.models.recipe import STANDARD
-from fraudline.models.training import train_bundle
+from fraudline.models.training.costs import DECLINE_COST, REVIEW_COST, Budget
+from fraudline.models.training.training import train_bundle
 
 _DAY = ["%Y-%m-%d"]
 

@@ -1,1 +1,1 @@
-"""Model bundles: what they hold, how they are trained, loaded and checked."""
+"""Models: bundles and scoring, and by folder how they are trained, reported on and evaluated, and on what files."""

@@ -12,10 +12,10 @@ from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.registry import MAX_ENTITIES
 from fraudline.models.bundle import Bundle
 from fraudline.models.errors import BacktestRefused
-from fraudline.models.history import History
-from fraudline.models.point_in_time import LABEL_DELAY, point_in_time
+from fraudline.models.evaluation.verdict_file import verdict_frame
+from fraudline.models.histories.history import History
+from fraudline.models.histories.point_in_time import LABEL_DELAY, point_in_time
 from fraudline.models.scoring import featured, score
-from fraudline.models.verdict_file import verdict_frame
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is (0 to 1)."""

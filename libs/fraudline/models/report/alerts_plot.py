@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from fraudline.models.evaluation import DayTally
+from fraudline.models.evaluation.evaluation import DayTally
+from fraudline.models.evaluation.scored import number_of
 from fraudline.models.report import text
 from fraudline.models.report.chart import Axis, Chart
 from fraudline.models.report.facts import Side
 from fraudline.models.report.plot import SIDE_KINDS, Entry, Plot, Table, of_side, side_key
 from fraudline.models.report.scale import Days, upwards
-from fraudline.models.scored import number_of
 
 _MOST_ROWS: Final = 200
 

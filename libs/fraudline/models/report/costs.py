@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.models.scored import DECLINED, Scored
+from fraudline.models.evaluation.scored import DECLINED, Scored
 
 Floats = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.models.metrics import auc_roc, average_precision
-from fraudline.models.scored import Scored, day_of
+from fraudline.models.evaluation.metrics import auc_roc, average_precision
+from fraudline.models.evaluation.scored import Scored, day_of
 
 Floats = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudline.domain.policy import Thresholds
-from fraudline.models.evaluation import Comparison, Evaluation
+from fraudline.models.evaluation.evaluation import Comparison, Evaluation
+from fraudline.models.evaluation.scored import Scored
 from fraudline.models.report import text
 from fraudline.models.report.costs import Costs
-from fraudline.models.scored import Scored
 
 ENTITIES: Final = ("card", "merchant", "pair", "device", "country", "customer")
 """What a feature can be of, by the first part of its name; what is of none of them is of the payment itself."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fraudline.domain.policy import Decision
-from fraudline.models.evaluation import Evaluation
+from fraudline.models.evaluation.evaluation import Evaluation
 from fraudline.models.report import text
 from fraudline.models.report.facts import Importance, TrainingReport
 

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from fraudline.models.evaluation import Comparison, Estimate, Evaluation
-from fraudline.models.figures import FIGURES, Better, Figure, Unit
+from fraudline.models.evaluation.evaluation import Comparison, Estimate, Evaluation
+from fraudline.models.evaluation.figures import FIGURES, Better, Figure, Unit
 from fraudline.models.report import text
 from fraudline.models.report.plot import Table
 

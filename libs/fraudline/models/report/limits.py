@@ -4,7 +4,7 @@ import math
 from typing import Final
 
 from fraudline.domain.policy import Decision
-from fraudline.models.evaluation import Evaluation
+from fraudline.models.evaluation.evaluation import Evaluation
 from fraudline.models.report import text
 from fraudline.models.report.curves import by_week
 from fraudline.models.report.facts import CONTEXT, TrainingReport

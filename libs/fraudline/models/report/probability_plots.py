@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from fraudline.models.evaluation import ReliabilityBin
+from fraudline.models.evaluation.evaluation import ReliabilityBin
 from fraudline.models.report import text
 from fraudline.models.report.chart import Axis, Chart
 from fraudline.models.report.curves import Floats, histogram

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from fraudline.models.evaluation.scored import DECLINED, REVIEWED
 from fraudline.models.report import text
 from fraudline.models.report.chart import Axis, Chart
 from fraudline.models.report.curves import operating_point, precision_recall_points, roc_points, thinned
 from fraudline.models.report.facts import Side
 from fraudline.models.report.plot import SIDE_KINDS, Entry, Plot, Table, of_side, side_key
 from fraudline.models.report.scale import Linear
-from fraudline.models.scored import DECLINED, REVIEWED
 
 _OF_DECISIONS = (
     Entry("quiet", "what was flagged (reviewed or declined)", "ring"),

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from fraudline.models.evaluation.scored import number_of
 from fraudline.models.report import text
 from fraudline.models.report.chart import Axis, Chart
 from fraudline.models.report.curves import WEEK_DAYS, Week, by_week
 from fraudline.models.report.facts import Side
 from fraudline.models.report.plot import SIDE_KINDS, Entry, Plot, Table, of_side, side_key
 from fraudline.models.report.scale import Days, Linear
-from fraudline.models.scored import number_of
 
 _MEASURES: Final = {"auc_roc": "AUC ROC", "average_precision": "Average precision"}
 

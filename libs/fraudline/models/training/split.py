@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from typing import Final
 
 from fraudline.models.errors import TrainingRefused
-from fraudline.models.examples import Examples
-from fraudline.models.history import History
-from fraudline.models.period import Period
+from fraudline.models.histories.history import History
+from fraudline.models.histories.period import Period
+from fraudline.models.training.examples import Examples
 
 LATER_SHARE: Final = 0.15
 """Of the days: so many stop the growth of trees, and as many calibrate and measure; the others are for training."""

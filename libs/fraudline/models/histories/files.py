@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from fraudline.domain.transaction import rfc3339
-from fraudline.models.columns import FIELDS, REQUIRED_FIELDS, checked_history, refuse_where
 from fraudline.models.errors import FileRefused
-from fraudline.models.history import FRAUD, History
+from fraudline.models.histories.columns import FIELDS, REQUIRED_FIELDS, checked_history, refuse_where
+from fraudline.models.histories.history import FRAUD, History
 
 HANDBOOK_COLUMNS = {
     "TRANSACTION_ID": "transaction_id",

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from fraudline.kernel.registry import FEATURES
 from fraudline.models.booster import raw_scores
 from fraudline.models.errors import TrainingRefused
-from fraudline.models.examples import Examples, Progress
-from fraudline.models.metrics import average_precision
+from fraudline.models.evaluation.metrics import average_precision
 from fraudline.models.recipe import Imbalance, Recipe
+from fraudline.models.training.examples import Examples, Progress
 from fraudline.models.trees import END_OF_TREES, MAX_TREES
 
 THREADS: Final = 1

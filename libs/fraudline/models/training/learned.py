@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from fraudline.models.calibrating import Calibrated
-from fraudline.models.costs import Budget
-from fraudline.models.growing import Grown
-from fraudline.models.judging import Judged
-from fraudline.models.period import Period
+from fraudline.models.histories.period import Period
 from fraudline.models.rates import Rates
 from fraudline.models.recipe import Imbalance, Recipe
-from fraudline.models.thresholds import Choice
+from fraudline.models.training.calibrating import Calibrated
+from fraudline.models.training.costs import Budget
+from fraudline.models.training.growing import Grown
+from fraudline.models.training.judging import Judged
+from fraudline.models.training.thresholds import Choice
 
 
 @dataclass(frozen=True, slots=True)

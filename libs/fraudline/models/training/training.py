@@ -12,15 +12,9 @@ from pathlib import Path
 from fraudline.kernel.registry import MAX_ENTITIES
 from fraudline.models.booster import load_booster, raw_scores
 from fraudline.models.bundle import refuse_place, write_bundle
-from fraudline.models.calibrating import calibrate
-from fraudline.models.costs import Budget
-from fraudline.models.description import completed, describe, facts
 from fraudline.models.errors import TrainingRefused
-from fraudline.models.examples import Examples, Progress, no_progress, warm
-from fraudline.models.growing import Grower, grow_again
-from fraudline.models.history import History
-from fraudline.models.judging import judge
-from fraudline.models.learned import Learned, Options
+from fraudline.models.histories.history import History
+from fraudline.models.histories.point_in_time import LABEL_DELAY
 from fraudline.models.manifest import (
     CARD_FILE,
     MANIFEST_FILE,
@@ -30,13 +24,19 @@ from fraudline.models.manifest import (
     REPORT_FILE,
     Manifest,
 )
-from fraudline.models.point_in_time import LABEL_DELAY
 from fraudline.models.rates import Rates
 from fraudline.models.recipe import STANDARD, Recipe
 from fraudline.models.report.card import model_card
 from fraudline.models.report.training_page import training_report
-from fraudline.models.split import Split, halves, refuse_one_kind, split_days
-from fraudline.models.thresholds import choose_thresholds
+from fraudline.models.training.calibrating import calibrate
+from fraudline.models.training.costs import Budget
+from fraudline.models.training.description import completed, describe, facts
+from fraudline.models.training.examples import Examples, Progress, no_progress, warm
+from fraudline.models.training.growing import Grower, grow_again
+from fraudline.models.training.judging import judge
+from fraudline.models.training.learned import Learned, Options
+from fraudline.models.training.split import Split, halves, refuse_one_kind, split_days
+from fraudline.models.training.thresholds import choose_thresholds
 
 _COMMAND = "fraudline train FILE --output DIR"
 

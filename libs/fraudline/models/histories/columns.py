@@ -10,7 +10,7 @@ import polars as pl
 from fraudline.domain.money import MAX_DIGITS, decimals_of
 from fraudline.domain.transaction import Transaction
 from fraudline.models.errors import FileRefused
-from fraudline.models.history import FRAUD, History
+from fraudline.models.histories.history import FRAUD, History
 
 FIELDS = tuple(Transaction.model_fields)
 REQUIRED_FIELDS = tuple(name for name, field in Transaction.model_fields.items() if field.is_required())

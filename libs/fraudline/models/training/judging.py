@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudline.domain.policy import Thresholds, decide
-from fraudline.models.evaluation import Estimate, Evaluation
-from fraudline.models.examples import Examples, Progress
-from fraudline.models.history import History
+from fraudline.models.evaluation.evaluation import Estimate, Evaluation
+from fraudline.models.evaluation.measuring import Candidate, evaluate
+from fraudline.models.evaluation.scored import DECISIONS, Scored
+from fraudline.models.histories.history import History
 from fraudline.models.manifest import Interval, Metrics, Week
-from fraudline.models.measuring import Candidate, evaluate
 from fraudline.models.report.curves import by_week
-from fraudline.models.scored import DECISIONS, Scored
+from fraudline.models.training.examples import Examples, Progress
 
 _CODES = {decision: code for code, decision in enumerate(DECISIONS)}
 

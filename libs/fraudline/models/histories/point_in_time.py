@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fraudline.domain.money import base_amount
 from fraudline.kernel.events import ENTITY_KINDS, LABEL, TRANSACTION, Events, abroad_of, remote_of
 from fraudline.kernel.keys import NO_ENTITY, optional_key
-from fraudline.models.history import History
+from fraudline.models.histories.history import History
 from fraudline.models.rates import Rates
 
 DAY_MICROSECONDS = 86_400_000_000

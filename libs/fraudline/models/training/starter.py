@@ -9,12 +9,12 @@ import polars as pl
 
 from fraudline.kernel.registry import KERNEL_VERSION
 from fraudline.models.bundle import FEATURE_NAMES, Bundle, BundleError
-from fraudline.models.examples import Progress, no_progress
-from fraudline.models.history import History
+from fraudline.models.histories.history import History
 from fraudline.models.manifest import FORMAT
 from fraudline.models.recipe import QUICK
 from fraudline.models.starter_rates import starter_rates
-from fraudline.models.training import train_bundle
+from fraudline.models.training.examples import Progress, no_progress
+from fraudline.models.training.training import train_bundle
 from fraudline.simulation import Simulation
 
 EDITION = 4

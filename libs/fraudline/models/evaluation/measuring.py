@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudline.models.errors import EvaluationRefused
-from fraudline.models.evaluation import Comparison, DayTally, DecisionTally, Estimate, Evaluation
-from fraudline.models.figures import FIGURES, Measures
-from fraudline.models.reliability import reliability
-from fraudline.models.resampling import RESAMPLES, card_weights, estimate
-from fraudline.models.scored import DECISIONS, Scored
+from fraudline.models.evaluation.evaluation import Comparison, DayTally, DecisionTally, Estimate, Evaluation
+from fraudline.models.evaluation.figures import FIGURES, Measures
+from fraudline.models.evaluation.reliability import reliability
+from fraudline.models.evaluation.resampling import RESAMPLES, card_weights, estimate
+from fraudline.models.evaluation.scored import DECISIONS, Scored
 
 Progress = Callable[[str, float], None]
 STAGE = "resampling cards"

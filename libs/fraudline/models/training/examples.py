@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from fraudline.kernel.events import TRANSACTION
 from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.registry import FEATURES
-from fraudline.models.history import History
-from fraudline.models.period import Period
-from fraudline.models.point_in_time import point_in_time
+from fraudline.models.histories.history import History
+from fraudline.models.histories.period import Period
+from fraudline.models.histories.point_in_time import point_in_time
 from fraudline.models.rates import Rates
 from fraudline.models.scoring import featured
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.models.scored import DAY_MICROSECONDS, number_of
+from fraudline.models.evaluation.scored import DAY_MICROSECONDS, number_of
 
 _DAY = timedelta(days=1)
 _NEVER = np.iinfo(np.int64).max

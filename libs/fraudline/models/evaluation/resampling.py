@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.models.evaluation import Estimate
+from fraudline.models.evaluation.evaluation import Estimate
 
 RESAMPLES: Final = 500
 CONFIDENCE: Final = 0.95

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.models.card_precision import CARDS_A_DAY, CardDays
-from fraudline.models.ranking import Ranking
-from fraudline.models.reliability import bin_of
-from fraudline.models.scored import APPROVED, DECISIONS, DECLINED, REVIEWED, Scored
+from fraudline.models.evaluation.card_precision import CARDS_A_DAY, CardDays
+from fraudline.models.evaluation.ranking import Ranking
+from fraudline.models.evaluation.reliability import bin_of
+from fraudline.models.evaluation.scored import APPROVED, DECISIONS, DECLINED, REVIEWED, Scored
 
 _Values = NDArray[np.float64]
 

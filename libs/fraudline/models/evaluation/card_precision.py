@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.models.scored import Scored
+from fraudline.models.evaluation.scored import Scored
 
 CARDS_A_DAY: Final = 100
 

@@ -9,12 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraudline.models.errors import EvaluationRefused, FileRefused
-from fraudline.models.history import History
-from fraudline.models.known_cards import is_known
-from fraudline.models.point_in_time import base_amounts
+from fraudline.models.evaluation.known_cards import is_known
+from fraudline.models.evaluation.scored import Scored
+from fraudline.models.evaluation.verdict_file import decision_codes
+from fraudline.models.histories.history import History
+from fraudline.models.histories.point_in_time import base_amounts
 from fraudline.models.rates import Rates
-from fraudline.models.scored import Scored
-from fraudline.models.verdict_file import decision_codes
 
 _ROW = "row"
 

@@ -8,7 +8,7 @@ one sum over its transactions.
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.models.scored import Scored
+from fraudline.models.evaluation.scored import Scored
 
 
 class Ranking:

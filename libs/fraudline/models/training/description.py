@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from fraudline.kernel.registry import FEATURES, KERNEL_VERSION
 from fraudline.models.booster import contributions, raw_scores
 from fraudline.models.calibration import Calibration, Sigmoid
-from fraudline.models.examples import Examples
-from fraudline.models.history import History
-from fraudline.models.judging import metrics_of
-from fraudline.models.learned import Learned, Options
+from fraudline.models.histories.history import History
+from fraudline.models.histories.period import Period
+from fraudline.models.histories.point_in_time import labels_due
 from fraudline.models.manifest import (
     CARD_FILE,
     FORMAT,
@@ -33,12 +32,13 @@ from fraudline.models.manifest import (
     SigmoidEntry,
     ThresholdsEntry,
 )
-from fraudline.models.period import Period
-from fraudline.models.point_in_time import labels_due
 from fraudline.models.report.costs import Costs
 from fraudline.models.report.facts import Importance, Side, TrainingReport
 from fraudline.models.report.facts import Period as ReportPeriod
-from fraudline.models.sentences import (
+from fraudline.models.training.examples import Examples
+from fraudline.models.training.judging import metrics_of
+from fraudline.models.training.learned import Learned, Options
+from fraudline.models.training.sentences import (
     calibration_sentence,
     growth_sentence,
     imbalance_sentence,

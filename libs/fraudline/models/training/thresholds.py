@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudline.domain.policy import Thresholds
-from fraudline.models.costs import Budget
 from fraudline.models.errors import TrainingRefused
+from fraudline.models.training.costs import Budget
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.models.evaluation import ReliabilityBin
-from fraudline.models.scored import Scored
+from fraudline.models.evaluation.evaluation import ReliabilityBin
+from fraudline.models.evaluation.scored import Scored
 
 _SHARES: Final = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 """Frauds are few: bins of equal size would put all that matters into the last one."""

@@ -65,8 +65,8 @@ class Evaluation:
         left_out: Transactions that do not count, being of cards that were known to be compromised.
         without_score: Transactions that count and got no score: left out of whatever ranks scores or checks them.
         without_amount: Transactions that count and whose amount is not known in the base currency: no money is theirs.
-        figures: An estimate for each name in `fraudline.models.figures.FIGURES`, in that order; NaN where there is
-            nothing to divide by.
+        figures: An estimate for each name in `evaluation.figures.FIGURES`, in that order; NaN where there is nothing to
+            divide by.
         decisions: A tally for each decision, in the order approve, review, decline.
         reliability: Bins of scores, ascending, about as many transactions in each but more finely at the top.
         by_day: A tally for each day from the first to the last.

@@ -5,10 +5,10 @@ from typing import Final
 
 import polars as pl
 
-from fraudline.models.columns import refuse_where
 from fraudline.models.errors import FileRefused
-from fraudline.models.files import read_columns
-from fraudline.models.history import FRAUD, History
+from fraudline.models.histories.columns import refuse_where
+from fraudline.models.histories.files import read_columns
+from fraudline.models.histories.history import FRAUD, History
 
 _COLUMNS: Final = ("transaction_id", "label")
 _LABELS: Final = ("fraud", "legitimate")

@@ -13,11 +13,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraudline.domain.policy import Decision
-from fraudline.models.columns import refuse_where
 from fraudline.models.errors import FileRefused
-from fraudline.models.files import check_format
-from fraudline.models.scored import DECISIONS
-from fraudline.models.whole_file import whole
+from fraudline.models.evaluation.scored import DECISIONS
+from fraudline.models.histories.columns import refuse_where
+from fraudline.models.histories.files import check_format
+from fraudline.models.histories.whole_file import whole
 
 COLUMNS: Final = ("transaction_id", "score", "decision")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from fraudline.models.errors import EvaluationRefused
-from fraudline.models.history import History
-from fraudline.models.measuring import Candidate
-from fraudline.models.outcomes import Outcomes
+from fraudline.models.evaluation.measuring import Candidate
+from fraudline.models.evaluation.outcomes import Outcomes
+from fraudline.models.evaluation.verdict_file import read_verdicts
+from fraudline.models.histories.history import History
 from fraudline.models.rates import Rates
-from fraudline.models.verdict_file import read_verdicts
 
 
 @dataclass(frozen=True, slots=True)

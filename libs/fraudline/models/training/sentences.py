@@ -1,11 +1,11 @@
 """How a model came about, in a sentence for each choice that was made."""
 
-from fraudline.models.calibrating import Calibrated, Method
-from fraudline.models.costs import Budget
-from fraudline.models.learned import Learned
 from fraudline.models.manifest import Manifest
 from fraudline.models.recipe import Recipe
-from fraudline.models.thresholds import Choice
+from fraudline.models.training.calibrating import Calibrated, Method
+from fraudline.models.training.costs import Budget
+from fraudline.models.training.learned import Learned
+from fraudline.models.training.thresholds import Choice
 
 _METHODS = {
     Method.SIGMOID: "a sigmoid of the raw score (Platt)",

@@ -1,0 +1,1 @@
+"""Files of transactions and what is known of them when: histories in order of time."""
