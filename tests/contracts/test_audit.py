@@ -39,5 +39,20 @@ async def test_the_audit_finds_every_tampered_score_and_every_missing_position(
     assert (await audit(system.database_url, system.model)).differing > 1
 
     await database.execute("delete from fraudline.transactions where position = 50")
-    with pytest.raises(BrokenLog, match="lacks positions"):
+    with pytest.raises(BrokenLog, match="lacks positions: 1 of the positions 1 to 200 are missing, 50 is the first"):
+        await audit(system.database_url, system.model)
+
+    # As many events as positions are not enough: one of them stands where another stands already.
+    a_label_at = """
+        insert into fraudline.label_applications (partition, position, transaction_id, card_id, merchant_id, counted_at,
+                                                  weight)
+        select partition, $1, transaction_id, card_id, merchant_id, accepted_at, 1
+        from fraudline.transactions where position = 51
+    """
+    await database.execute(a_label_at, 51)
+    with pytest.raises(BrokenLog, match="lacks positions: 1 of the positions 1 to 200 are missing, 50 is the first"):
+        await audit(system.database_url, system.model)
+
+    await database.execute(a_label_at, 50)
+    with pytest.raises(BrokenLog, match="positions twice or out of order: 201 events at the 200 positions 1 to 200"):
         await audit(system.database_url, system.model)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from fraudline.domain.event import LabelReported, TransactionAccepted
@@ -22,8 +23,6 @@ from fraudline.postgres.migrations import migrate, migrations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import asyncpg
 
 MOMENT = datetime(2026, 11, 23, 18, 0, 0, 123456, tzinfo=UTC)
 
@@ -66,8 +65,10 @@ def a_scored(position: int, transaction_id: str | None = None) -> ScoredTransact
 
 
 async def append(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], after: int, *scored: ScoredTransaction,
-                 epoch: int = 1, taken: list[LabelReported] | None = None,
+                 epoch: int | None = None, taken: list[LabelReported] | None = None,
                  applied: list[AppliedLabel] | None = None) -> bool:  # fmt: skip
+    if epoch is None:
+        epoch = (await read_end(connection, 0)).epoch
     return await commit_batch(
         connection, partition=0, epoch=epoch, after=after, scored=list(scored), taken=taken or [], applied=applied or []
     )
@@ -76,7 +77,7 @@ async def append(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], a
 async def logged_events(
     connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], *, until: int
 ) -> list[LoggedEvent]:
-    columns = await read_log(connection, 0, after=0, until=until)
+    _, columns = await read_log(connection, 0, after=0, until=until)
     return [LoggedEvent(*row) for row in zip(*columns, strict=True)]
 
 
@@ -173,18 +174,39 @@ async def test_labels_of_the_release_before_get_the_entities_of_their_transactio
         await migrate(empty_database_url)
     database = await Database.connect(empty_database_url, name="test")
     async with database.acquire() as connection:
-        await take_over(connection, 0, owner="the release before")
+        old = await take_over(connection, 0, owner="the release before")
         effect = AppliedLabel(2, "t-1", "card-1", "merchant-1", Effect(MOMENT, 1))
         assert await append(connection, 0, a_scored(1), applied=[effect])
 
         await migrate(empty_database_url)
 
         # What it had under commit meanwhile, by the function as it was, would have no entities: it is fenced.
-        assert not await append(connection, 2, a_scored(3))
-        assert (await take_over(connection, 0, owner="the release before")).epoch == 3
-        assert await append(connection, 2, a_scored(3), epoch=3)
+        assert not await append(connection, 2, a_scored(3), epoch=old.epoch)
+        new = await take_over(connection, 0, owner="the release before")
+        assert new.epoch == old.epoch + 2
+        assert await append(connection, 2, a_scored(3), epoch=new.epoch)
         _, label, _ = await logged_events(connection, until=3)
         assert (label.device_id, label.merchant_country, label.customer_id) == ("device-1", "NG", None)
+    await database.close()
+
+
+async def test_a_scorer_of_the_release_before_that_takes_over_during_the_migration_waits_for_its_end(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = migrations()
+    with monkeypatch.context() as earlier:
+        earlier.setattr("fraudline.postgres.migrations.migrations", lambda: steps[:2])
+        await migrate(empty_database_url)
+    database = await Database.connect(empty_database_url, name="test")
+    async with database.acquire() as migrating, database.acquire() as connection:
+        async with migrating.transaction():
+            await migrating.execute(steps[2].sql)
+            await connection.execute("set lock_timeout = '50ms'")
+
+            # Nobody owns the partition, and still nobody can.
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await take_over(connection, 0, owner="the release before")
+        await take_over(connection, 0, owner="the release before")
     await database.close()
 
 

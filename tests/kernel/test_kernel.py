@@ -1,5 +1,6 @@
 """The kernel's table, journal and borders."""
 
+import errno
 import math
 from dataclasses import fields, replace
 from types import SimpleNamespace
@@ -148,6 +149,22 @@ def test_an_event_never_forgets_one_of_its_own_entities_for_another() -> None:
 def test_room_for_too_few_or_too_many_entities_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=f"`max_entities` is {size:,}; a kernel remembers from 64"):
         Kernel(size)
+
+
+def test_room_that_the_machine_does_not_give_is_refused_with_its_size_and_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("fraudline.kernel.kernel.mmap", refuse)
+
+    with pytest.raises(ValueError, match="`max_entities` is 1,000,000") as raised:
+        Kernel(1_000_000)
+    assert str(raised.value) == (
+        "`max_entities` is 1,000,000; that many need 344,000,000 bytes, and the machine said: Cannot allocate memory. "
+        "Lower FRAUDLINE_MAX_ENTITIES or `--max-entities`."
+    )
 
 
 def test_one_key_as_several_kinds_is_as_many_entities() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from fraudline.kernel.registry import FEATURES
 from fraudline.models.booster import load_booster, raw_scores
-from fraudline.models.bundle import Bundle, BundleError
+from fraudline.models.bundle import Bundle, BundleError, write_bundle
 from fraudline.models.calibration import Isotonic
 from model_builders import a_trained_bundle, reseal
 
@@ -277,3 +277,20 @@ def test_what_moves_a_score_moves_the_version(bundle: Path) -> None:
 
     assert Bundle.load(bundle).version != before.version
     assert Bundle.load(bundle).policy == before.policy
+
+
+def test_a_folder_is_durable_before_it_has_its_name_and_its_name_before_it_is_told(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, synced, fsync = tmp_path / "written", [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, written.exists()))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_bundle(written, {file: (bundle / file).read_bytes() for file in FILES})
+
+    inodes = [(written / file).stat().st_ino for file in FILES]
+    assert synced[:-2] == [(inode, False) for inode in inodes]
+    assert synced[-2:] == [(written.stat().st_ino, False), (tmp_path.stat().st_ino, True)]

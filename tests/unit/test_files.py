@@ -6,9 +6,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from fraudline.domain.transaction import Transaction
 from fraudline.models.errors import FileRefused
+from fraudline.models.histories.columns import FIELDS, REQUIRED_FIELDS
 from fraudline.models.histories.files import Mapping, read_history, write_transactions
 from model_builders import a_simulated_history
 
@@ -149,6 +151,70 @@ def test_the_card_is_never_in_the_sentence(tmp_path: Path) -> None:
 
 def test_a_latitude_that_is_no_number_is_told(tmp_path: Path) -> None:
     assert "`latitude`" in refusal(a_csv(tmp_path, a_row(latitude="north"), header=(*GOOD, "latitude")))
+
+
+_GOOD_IDS, _BAD_IDS = ("d", "ä-7", "d" * 64), ("", "d" * 65, "d\n7", "d\u200b7")
+_GOOD_COUNTRIES, _BAD_COUNTRIES = ("DE", "XX"), ("", "de", "DEU", "D", "DE\n", "4A")
+OPTIONAL: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
+    "merchant_category": (("5411", "0742"), ("", "541", "54111", "shop", "٥٤١١")),
+    "merchant_country": (_GOOD_COUNTRIES, _BAD_COUNTRIES),
+    "billing_country": (_GOOD_COUNTRIES, _BAD_COUNTRIES),
+    "channel": (("pos", "ecommerce", "atm", "moto", "transfer"), ("", "weird", "POS", " pos")),
+    "device_id": (_GOOD_IDS, _BAD_IDS),
+    "ip": (("203.0.113.7", "2001:db8::1"), ("", "203.0.113", "203.0.113.256", "fe80::1%eth0", "7")),
+    "latitude": ((-90.0, 0.0, 52.5163, 90.0), (1234.0, -90.001, 90.001, "north")),
+    "longitude": ((-180.0, 13.3777, 180.0), (1234.0, -180.001, 180.001, "east")),
+    "customer_id": (_GOOD_IDS, _BAD_IDS),
+}
+NEVER_SHOWN = {"device_id", "ip", "customer_id"}
+
+
+def is_taken_by_ingest(name: str, value: object) -> bool:
+    fields = {key: text for key, text in GOOD.items() if key != "fraud"}
+    try:
+        Transaction.model_validate_json(json.dumps({**fields, name: value}))
+    except ValidationError:
+        return False
+    return True
+
+
+def test_every_optional_field_but_metadata_is_tried() -> None:
+    assert set(OPTIONAL) == set(FIELDS) - set(REQUIRED_FIELDS) - {"metadata"}
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_a_file_takes_of_an_optional_field_what_ingest_takes(tmp_path: Path, name: str) -> None:
+    good, _ = OPTIONAL[name]
+    rows = [a_row(number) | {name: value} for number, value in enumerate(good)]
+
+    history = read_history(an_ndjson(tmp_path, *rows, a_row(len(rows))))
+
+    assert all(is_taken_by_ingest(name, value) for value in good)
+    assert history.frame[name].to_list() == [*good, None]
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, bad) for name, (_, bads) in OPTIONAL.items() for bad in bads])
+def test_a_file_refuses_of_an_optional_field_what_ingest_refuses(tmp_path: Path, name: str, value: object) -> None:
+    good, bad = a_row(1) | {name: OPTIONAL[name][0][0]}, {name: value}
+
+    reason = refusal(an_ndjson(tmp_path, good, a_row(2), a_row(3) | bad, a_row(4) | bad))
+
+    assert not is_taken_by_ingest(name, value)
+    assert reason.startswith(f"`{name}` ")
+    assert "in row 3" in reason
+    assert "; write" in reason or "; correct" in reason
+    assert (f"({value!r})" in reason) == (name not in NEVER_SHOWN)
+
+
+def test_a_card_number_that_strayed_into_another_column_is_masked(tmp_path: Path) -> None:
+    reason = refusal(a_csv(tmp_path, a_row(channel="4111 1111 1111 1111"), header=(*GOOD, "channel")))
+
+    assert "`channel`" in reason
+    assert "1111" not in reason
+
+
+def test_a_list_in_place_of_a_text_is_refused(tmp_path: Path) -> None:
+    assert "`channel` holds List" in refusal(an_ndjson(tmp_path, {**GOOD, "channel": ["pos"]}))
 
 
 def test_metadata_in_a_csv_is_refused_with_the_way_out(tmp_path: Path) -> None:

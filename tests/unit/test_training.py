@@ -28,7 +28,8 @@ from fraudline.models.rates import Rates
 from fraudline.models.recipe import Imbalance
 from fraudline.models.starter_rates import starter_rates
 from fraudline.models.training.costs import Budget
-from fraudline.models.training.growing import sample
+from fraudline.models.training.examples import no_progress, warm
+from fraudline.models.training.growing import Grower, sample
 from fraudline.models.training.split import split_days
 from model_builders import FIRST_DAY, SMALL, a_history, a_simulated_history, a_trained_bundle, at, model_of
 
@@ -193,6 +194,26 @@ def test_the_way_to_handle_imbalance_that_ranks_best_on_later_days_is_taken_and_
     assert growth.candidates[growth.imbalance] == max(growth.candidates.values())
 
 
+@pytest.mark.parametrize("imbalance", Imbalance)
+def test_what_was_compared_before_moves_no_tree(history: History, imbalance: Imbalance) -> None:
+    recipe = dataclasses.replace(SMALL, imbalance=tuple(Imbalance), trial_trees=3, max_trees=5)
+    split = split_days(history, history.first_day, history.last_day)
+    examples = warm(
+        history,
+        RATES,
+        label_delay=timedelta(days=7),
+        start=split.training.start,
+        max_entities=10_000,
+        progress=no_progress,
+    )
+    rows = (examples.of(split.training), examples.of(split.stopping))
+    compared, fresh = (Grower(*rows, recipe, progress=no_progress) for _ in range(2))
+
+    compared.compare()
+
+    assert compared.grow(imbalance).model == fresh.grow(imbalance).model
+
+
 def test_sampled_transactions_weigh_as_much_as_all() -> None:
     is_fraud = np.arange(1000) % 100 == 0
 
@@ -263,6 +284,15 @@ def refused(tmp_path: Path, history: History, **options: Any) -> str:
         a_trained_bundle(tmp_path / "bundle", history, **options)
     assert not list(tmp_path.iterdir())
     return str(caught.value)
+
+
+def test_amounts_that_all_lack_a_rate_are_told_before_anything_is_grown(tmp_path: Path, history: History) -> None:
+    stages: list[str] = []
+    ouguiya = History(history.frame.with_columns(pl.lit("MRU").alias("currency")))
+
+    assert "--rates" in refused(tmp_path, ouguiya, progress=lambda stage, _share: stages.append(stage))
+
+    assert set(stages) == {"computing features"}
 
 
 def test_a_history_without_outcomes_is_refused(tmp_path: Path, history: History) -> None:

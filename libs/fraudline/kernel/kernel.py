@@ -19,6 +19,7 @@ _CHUNK: Final = 4_096  # events a pass: bounds how far ahead room is made, howev
 _JOURNAL_AT_FIRST: Final = 4_096
 _JOURNAL_KEPT: Final = 65_536  # a longer journal is given back to the machine when it is settled
 _DIGESTED: Final = 65_536  # rows at a time
+_BYTES_PER_ENTITY: Final = 8 * _PROGRAM.words + 4 * layout.LINKS + 4 * layout.BUCKETS_PER_ROW
 
 _State = tuple[
     NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
@@ -43,7 +44,8 @@ class Kernel:
         max_entities: How many entities are remembered at most, of all kinds together.
 
     Raises:
-        ValueError: `max_entities` leaves an event's own entities no room beside each other, or is beyond the tables.
+        ValueError: `max_entities` leaves an event's own entities no room beside each other, is beyond the tables, or
+            needs more than the machine gives.
     """
 
     def __init__(self, max_entities: int = MAX_ENTITIES) -> None:
@@ -52,11 +54,17 @@ class Kernel:
                 f"`max_entities` is {max_entities:,}; a kernel remembers from {LEAST_ENTITIES} to {MOST_ENTITIES:,}."
             )
         counters.prepare_entries()
-        self._words = _reserved(np.int64, max_entities, _PROGRAM.words)
-        self._links = _reserved(np.int32, max_entities + 1, layout.LINKS)
-        self._links[max_entities, :2] = max_entities  # nobody's links close the ring
         buckets = max(max_entities * layout.BUCKETS_PER_ROW, layout.BUCKETS_AT_FIRST)
-        self._buckets = _reserved(np.int32, buckets, 1).reshape(-1)
+        try:
+            self._words = _reserved(np.int64, max_entities, _PROGRAM.words)
+            self._links = _reserved(np.int32, max_entities + 1, layout.LINKS)
+            self._buckets = _reserved(np.int32, buckets, 1).reshape(-1)
+        except OSError as error:
+            raise ValueError(
+                f"`max_entities` is {max_entities:,}; that many need {max_entities * _BYTES_PER_ENTITY:,} bytes, and "
+                f"the machine said: {error.strerror}. Lower FRAUDLINE_MAX_ENTITIES or `--max-entities`."
+            ) from error
+        self._links[max_entities, :2] = max_entities  # nobody's links close the ring
         self._journal = _journal(_JOURNAL_AT_FIRST)
         self._tally = np.zeros(layout.TALLIES, np.int64)
         self._tally[SERIAL] = 1

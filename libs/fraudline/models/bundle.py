@@ -130,7 +130,8 @@ def refuse_place(directory: Path) -> None:
 def write_bundle(directory: Path, files: Mapping[str, bytes]) -> None:
     """Write a bundle's files, all or none; raise `BundleError` where the folder is there already or cannot be written.
 
-    They are written to a folder beside it, made durable, checked as `Bundle.load` does, and given the name last.
+    They are written to a folder beside it, made durable, checked as `Bundle.load` does, and given the name last. The
+    name is durable too when this returns.
     """
     refuse_place(directory)
     partial = None
@@ -144,12 +145,24 @@ def write_bundle(directory: Path, files: Mapping[str, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         Bundle.load(partial)
+        # Before the name: a power cut must not leave it to a folder whose entries were lost.
+        _make_durable(partial)
         partial.rename(directory)
+        _make_durable(directory.parent)
     except OSError as error:
         raise BundleError(str(directory), f"cannot be written ({error.strerror}); choose another folder.") from error
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _make_durable(folder: Path) -> None:
+    """Write a folder's entries through to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read_checked(directory: Path) -> tuple[Manifest, dict[str, bytes]]:

@@ -61,7 +61,8 @@ class Recipe:
         imbalance: The ways to handle the rarity of frauds that are compared on the early-stopping days; the first one
             is taken where there is no other.
         trial_trees: How many trees each way gets in the comparison.
-        trial_learning_rate: How fast it learns there: few trees are to show what many will.
+        trial_learning_rate: How fast it learns there: few trees are to show what many will, and with too few the
+            heaviest weights look best.
         one_other_in: `SAMPLED_OTHERS` keeps one in so many transactions that are no fraud.
         refit: Whether the model that is shipped is grown again on all days, by the number of trees that was found,
             in proportion to its rows.
@@ -70,11 +71,11 @@ class Recipe:
     """
 
     parameters: Parameters = field(default_factory=lambda: _LEARNER)
-    max_trees: int = 600
-    early_stopping_rounds: int = 60
-    imbalance: tuple[Imbalance, ...] = (Imbalance.PLAIN, Imbalance.WEIGHTED_FRAUDS, Imbalance.SAMPLED_OTHERS)
-    trial_trees: int = 25
-    trial_learning_rate: float = 0.2
+    max_trees: int = 400
+    early_stopping_rounds: int = 40
+    imbalance: tuple[Imbalance, ...] = tuple(Imbalance)
+    trial_trees: int = 100
+    trial_learning_rate: float = 0.1
     one_other_in: int = 5
     refit: bool = True
     resamples: int = 200

@@ -86,6 +86,7 @@ async def audit(
 
     Raises:
         BundleError: The bundle cannot be used.
+        ConfigurationError: The machine does not give room for `max_entities`.
         BrokenLog: A position is missing.
         DependencyAway: The database went away.
     """

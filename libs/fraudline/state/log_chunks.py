@@ -3,12 +3,14 @@
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from fraudline.errors import FraudlineError
 from fraudline.postgres.log import read_log
 from fraudline.state.event_columns import events_of_log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from fraudline.kernel.events import Events
     from fraudline.postgres.database import Database
@@ -17,7 +19,7 @@ CHUNK_POSITIONS = 20_000
 
 
 class BrokenLog(FraudlineError):  # noqa: N818 - a state of the world, told as one
-    """A position of the log is missing, or the log ends before what was read of it: the state does not follow it."""
+    """A position of the log is missing or taken twice, or the log ends before what was read: no state follows."""
 
 
 class LogChunk(NamedTuple):
@@ -36,7 +38,7 @@ async def log_chunks(
     Close it (`contextlib.aclosing`) where it may not be read to its end: a reading is under way.
 
     Raises:
-        BrokenLog: A position is missing.
+        BrokenLog: A position is missing or taken twice.
         DependencyAway: The database went away.
     """
     reading = _begin(database, partition, after, until)
@@ -60,12 +62,25 @@ def _begin(database: "Database", partition: int, after: int, until: int) -> "asy
 
 async def _read(database: "Database", partition: int, after: int, until: int) -> LogChunk:
     async with database.acquire() as connection:
-        columns = await read_log(connection, partition, after=after, until=until)
+        positions, columns = await read_log(connection, partition, after=after, until=until)
     # Beside the loop, and beside the kernel, which computes without the interpreter's lock.
     events = await asyncio.to_thread(events_of_log, columns)
-    if len(events) != until - after:
-        raise BrokenLog(
-            f"partition {partition} lacks positions: {len(events)} events at the positions {after + 1} to {until}, "
-            f"not {until - after}; restore the missing rows from a backup"
-        )
+    _check_positions(partition, positions, after, until)
     return LogChunk(after, until, events)
+
+
+def _check_positions(partition: int, positions: "Sequence[int]", after: int, until: int) -> None:
+    """Raise `BrokenLog` unless each position behind `after` up to `until` stands there once, in order."""
+    found, whole = np.array(positions, np.int64), np.arange(after + 1, until + 1)
+    if np.array_equal(found, whole):
+        return
+    missing = np.setdiff1d(whole, found)
+    if len(missing):
+        raise BrokenLog(
+            f"partition {partition} lacks positions: {len(missing)} of the positions {after + 1} to {until} are "
+            f"missing, {missing[0]} is the first; restore the missing rows from a backup"
+        )
+    raise BrokenLog(
+        f"partition {partition} has positions twice or out of order: {len(found)} events at the {len(whole)} positions "
+        f"{after + 1} to {until}; restore its rows from a backup"
+    )

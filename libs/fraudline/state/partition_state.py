@@ -4,6 +4,7 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from fraudline.errors import ConfigurationError
 from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.registry import MAX_ENTITIES
 from fraudline.models.scoring import featured, score
@@ -28,12 +29,18 @@ class PartitionState:
         partition: Its number.
         bundle: The model that scores.
         max_entities: The most entities that the kernel remembers: part of what the features are, like the model.
+
+    Raises:
+        ConfigurationError: The machine does not give room for so many.
     """
 
     def __init__(self, partition: int, bundle: "Bundle", *, max_entities: int = MAX_ENTITIES) -> None:
         self.partition = partition
         self.bundle = bundle
-        self.kernel = Kernel(max_entities)
+        try:
+            self.kernel = Kernel(max_entities)
+        except ValueError as error:
+            raise ConfigurationError("FRAUDLINE_MAX_ENTITIES", str(error)) from error
         self.position = 0
 
     def score(self, events: "Events") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":

@@ -32,10 +32,11 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
     """Run one scorer process until `stop`.
 
     Raises:
-        ConfigurationError: The model bundle or the state folder cannot be used.
+        ConfigurationError: The model bundle or the state folder cannot be used, or so many entities find no room.
         JobDied: One of its jobs ended unasked.
     """
     bundle = await asyncio.to_thread(load_bundle, settings)
+    state = PartitionState(PARTITION, bundle, max_entities=settings.max_entities)
     notes = _notes(settings)
     database = await Database.connect(settings.database_url.get_secret_value(), name="fraudline scorer", pool_size=4)
     registry = new_registry("scorer")
@@ -48,7 +49,7 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
     sessions = Sessions(
         amqp_url=amqp_url,
         database=database,
-        state=PartitionState(PARTITION, bundle, max_entities=settings.max_entities),
+        state=state,
         notes=notes,
         standing=standing,
         metrics=metrics,

@@ -1,14 +1,19 @@
 """The columns of a file of transactions: each is checked whole, and the first bad value named by its row.
 
-The values of `card_id`, `merchant_id` and `metadata` are never shown.
+Optional fields are held to the very limits that ingest holds them to: each distinct value passes the type of its field.
+The values of ids (cards, merchants, devices, customers, addresses) and of `metadata` are never shown.
 """
 
 from pathlib import Path
+from types import GenericAlias
+from typing import Annotated, Any
 
 import polars as pl
+from pydantic import FailFast, TypeAdapter, ValidationError
 
+from fraudline.domain.card_number import mask_card_numbers
 from fraudline.domain.money import MAX_DIGITS, decimals_of
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.transaction import Channel, Transaction
 from fraudline.models.errors import FileRefused
 from fraudline.models.histories.history import FRAUD, History
 
@@ -18,9 +23,32 @@ LONGEST_ID = 64
 
 _IDS = ("transaction_id", "card_id", "merchant_id")
 _DEGREES = ("latitude", "longitude")
+_BAD_ID = (f"is empty, longer than {LONGEST_ID} characters or not printable", "correct it or leave it out")
+_BAD_COUNTRY = ("is no country code of two capital letters", "write one like DE or leave it out")
+_BAD_OPTIONAL = {
+    "merchant_category": ("is no category code of four digits", "write one like 5411 or leave it out"),
+    "merchant_country": _BAD_COUNTRY,
+    "billing_country": _BAD_COUNTRY,
+    "channel": (f"is none of {', '.join(Channel)}", "write one of them or leave it out"),
+    "device_id": _BAD_ID,
+    "ip": ("is no plain IPv4 or IPv6 address", "write it like 203.0.113.7 or leave it out"),
+    "latitude": ("does not lie between -90 and 90 degrees", "write it like 52.5163 or leave it out"),
+    "longitude": ("does not lie between -180 and 180 degrees", "write it like 13.3777 or leave it out"),
+    "customer_id": _BAD_ID,
+}
+_NEVER_SHOWN = {"device_id", "ip", "customer_id"}
 _NOT_TEXT = {"occurred_at", "metadata", FRAUD, *_DEGREES}
 _RFC3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _NO_OFFSET = "%Y-%m-%dT%H:%M:%S%.f"
+
+
+def _values_of(name: str) -> TypeAdapter[list[Any]]:
+    annotation = Transaction.model_fields[name].annotation
+    values: Any = Annotated[GenericAlias(list, (annotation,)), FailFast()]
+    return TypeAdapter(values)
+
+
+_VALUES = {name: _values_of(name) for name in _BAD_OPTIONAL}
 
 
 def checked_history(file: Path, frame: pl.DataFrame, *, has_offsets: bool) -> History:
@@ -31,7 +59,7 @@ def checked_history(file: Path, frame: pl.DataFrame, *, has_offsets: bool) -> Hi
     for name in _IDS:
         _check_id(file, frame, name)
     columns = [
-        *(frame[name].cast(pl.String) for name in frame.columns if name not in _NOT_TEXT),
+        *(_text(file, frame[name]) for name in frame.columns if name not in _NOT_TEXT),
         _times(file, frame["occurred_at"], has_offsets=has_offsets),
         *(_numbers(file, frame[name]) for name in _DEGREES if name in frame.columns),
     ]
@@ -40,13 +68,16 @@ def checked_history(file: Path, frame: pl.DataFrame, *, has_offsets: bool) -> Hi
     if FRAUD in frame.columns:
         columns.append(_frauds(file, frame[FRAUD]))
     checked = pl.DataFrame(columns)
+    for name in _BAD_OPTIONAL:
+        if name in checked.columns:
+            _check_optional(file, checked[name])
     _check_amounts(file, checked)
     _check_order(file, checked)
     return History(checked.select(name for name in (*FIELDS, FRAUD) if name in checked.columns))
 
 
 def _check_id(file: Path, frame: pl.DataFrame, name: str) -> None:
-    column = frame[name].cast(pl.String)
+    column = _text(file, frame[name])
     refuse_where(file, column.is_null() | (column == ""), f"`{name}` is empty", "fill it in or drop the row")
     refuse_where(
         file, column.str.len_chars() > LONGEST_ID, f"`{name}` is longer than {LONGEST_ID} characters", "shorten it"
@@ -57,6 +88,12 @@ def _check_id(file: Path, frame: pl.DataFrame, name: str) -> None:
         raise FileRefused(
             file, f"`transaction_id` {column[row]!r} stands in rows {row + 1} and {row + again + 2}; make it unique."
         )
+
+
+def _text(file: Path, column: pl.Series) -> pl.Series:
+    if column.dtype.is_nested() or column.dtype == pl.Binary:
+        raise FileRefused(file, f"`{column.name}` holds {column.dtype.base_type()}, not text; write it as text.")
+    return column.cast(pl.String)
 
 
 def _times(file: Path, column: pl.Series, *, has_offsets: bool) -> pl.Series:
@@ -82,6 +119,22 @@ def _numbers(file: Path, column: pl.Series) -> pl.Series:
     bad = column.is_not_null() & (numbers.is_null() | numbers.is_infinite())
     refuse_where(file, bad, f"`{column.name}` is no number", "write degrees like 52.5163", shown=column)
     return numbers.fill_nan(None)
+
+
+def _check_optional(file: Path, column: pl.Series) -> None:
+    what, way_out = _BAD_OPTIONAL[column.name]
+    distinct = column.unique(maintain_order=True).drop_nulls()
+    if (at := _first_bad(column.name, distinct)) is not None:
+        shown = None if column.name in _NEVER_SHOWN else column
+        refuse_where(file, column == distinct[at], f"`{column.name}` {what}", way_out, shown=shown)
+
+
+def _first_bad(name: str, values: pl.Series) -> int | None:
+    try:
+        _VALUES[name].validate_python(values.to_list())
+    except ValidationError as error:
+        return int(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+    return None
 
 
 def _metadata(file: Path, column: pl.Series) -> pl.Series:
@@ -122,8 +175,8 @@ def _check_order(file: Path, frame: pl.DataFrame) -> None:
 
 
 def refuse_where(file: Path, is_bad: pl.Series, what: str, way_out: str, *, shown: pl.Series | None = None) -> None:
-    """Raise for the first row that is bad; its value is shown only of columns that hold no card."""
+    """Raise for the first row that is bad; its value is shown only of columns that hold no card, and strays masked."""
     if is_bad.any():
         row = is_bad.fill_null(value=False).arg_max() or 0
-        value = "" if shown is None else f" ({shown[row]!r})"
+        value = "" if shown is None else f" ({mask_card_numbers(repr(shown[row]))})"
         raise FileRefused(file, f"{what} in row {row + 1}{value}; {way_out}.")

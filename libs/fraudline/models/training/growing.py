@@ -42,8 +42,6 @@ class Grower:
         self._recipe = recipe
         self._progress = progress
         self._parameters: dict[str, Any] = {**recipe.parameters, "num_threads": threads}
-        # Bins of all rows serve two ways: making them takes as long as a dozen trees.
-        self._all_rows: lightgbm.Dataset | None = None
 
     def compare(self) -> dict[Imbalance, float]:
         """Return the average precision that each way of handling imbalance gets on the later days with few trees."""
@@ -80,13 +78,7 @@ class Grower:
         return _grown(booster, booster.best_iteration)
 
     def _dataset(self, imbalance: Imbalance) -> lightgbm.Dataset:
-        if imbalance is Imbalance.SAMPLED_OTHERS:
-            return _dataset(self._training, imbalance, self._recipe, self._parameters)
-        if self._all_rows is None:
-            self._all_rows = _dataset(self._training, imbalance, self._recipe, self._parameters)
-        _, weights = sample(self._training.is_fraud, imbalance, self._recipe.one_other_in)
-        self._all_rows.set_weight(weights)
-        return self._all_rows
+        return _dataset(self._training, imbalance, self._recipe, self._parameters)
 
 
 def grow_again(

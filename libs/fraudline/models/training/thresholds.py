@@ -57,9 +57,8 @@ def choose_thresholds(
         TrainingRefused: No amount is known.
     """
     allowed = budget.alerts_among(len(probability), days)
+    refuse_unknown_amounts(amounts)
     known = np.isfinite(amounts)
-    if not known.any():
-        raise TrainingRefused("No amount of the days for calibration is known in the base currency; give --rates.")
     without_rate = int((~known).sum())
     order = np.argsort(-probability[known], kind="stable")
     score, fraud = probability[known][order], is_fraud[known][order]
@@ -85,6 +84,12 @@ def choose_thresholds(
         cost=float(flagging[best] + cheapest[best]) / days,
         cost_without=float(lost.sum()) / days,
     )
+
+
+def refuse_unknown_amounts(amounts: NDArray[np.float64]) -> None:
+    """Raise `TrainingRefused` where no amount of the days for calibration has a rate: before any tree is grown."""
+    if not np.isfinite(amounts).any():
+        raise TrainingRefused("No amount of the days for calibration is known in the base currency; give --rates.")
 
 
 def _threshold(score: NDArray[np.float64], flagged: int) -> float:

@@ -36,7 +36,7 @@ from fraudline.models.training.growing import Grower, grow_again
 from fraudline.models.training.judging import judge
 from fraudline.models.training.learned import Learned, Options
 from fraudline.models.training.split import Split, halves, refuse_one_kind, split_days
-from fraudline.models.training.thresholds import choose_thresholds
+from fraudline.models.training.thresholds import choose_thresholds, refuse_unknown_amounts
 
 _COMMAND = "fraudline train FILE --output DIR"
 
@@ -124,6 +124,9 @@ def _refuse(history: History, options: Options) -> None:
 
 def _learn(history: History, examples: Examples, split: Split, options: Options, progress: Progress) -> Learned:
     recipe = options.recipe
+    calibrating, measuring = halves(history, examples, split.judging) or (split.judging, split.judging)
+    part = examples.of(calibrating)
+    refuse_unknown_amounts(part.amounts)
     grower = Grower(examples.of(split.training), examples.of(split.stopping), recipe, progress=progress)
     candidates = grower.compare() if len(recipe.imbalance) > 1 else {}
     imbalance = max(recipe.imbalance, key=lambda way: candidates.get(way, 0.0))
@@ -131,8 +134,6 @@ def _learn(history: History, examples: Examples, split: Split, options: Options,
     # What was binned for these trees goes before more is.
     del grower
     booster = load_booster(interim.model)
-    calibrating, measuring = halves(history, examples, split.judging) or (split.judging, split.judging)
-    part = examples.of(calibrating)
     raw = raw_scores(booster, part.features)
     parts = halves(history, examples, calibrating)
     calibrated = calibrate(raw, part.is_fraud, parts[1].start - calibrating.start if parts else None)

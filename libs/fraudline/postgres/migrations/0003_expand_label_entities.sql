@@ -1,8 +1,9 @@
 -- A label counts for the device, the country and the customer of its transaction too: the log says which those are.
 
 -- First: the batch under commit lands before this, and an owner that would come after it is fenced. It takes over again
--- a moment later, and commits by the function below: no label is written without its entities in between.
-update fraudline.partitions set epoch = epoch + 1 where owner is not null;
+-- a moment later, and commits by the function below: no label is written without its entities in between. Without an
+-- owner too: a scorer of the release before that would take over while this runs has to wait for its end.
+update fraudline.partitions set epoch = epoch + 1;
 
 alter table fraudline.label_applications
     add column device_id text,
