@@ -59,7 +59,7 @@ def a_training(side: Side | None = None, **changes: object) -> TrainingReport:
         labels_known_until="2018-08-09 00:00 UTC",
         amounts_without_rate=12,
         costs=Costs(review=3.0, decline=10.0),
-        alert_budget=0.01,
+        most_alerts_per_day=95.3,
         growth="the trees were grown on the days of training, and all figures are theirs",
         is_refit=False,
         chosen_by="the least expected cost within what analysts can take",

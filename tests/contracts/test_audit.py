@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from fraudline.state.audit import audit
+from fraudline.cli.audit import audit as audit_command
+from fraudline.state.audit import AuditResult, audit
 from fraudline.state.partition_state import BrokenLog
 from system.ledger import Journal, assert_ledgers_agree
 from system.payments import public_transactions
@@ -56,3 +59,28 @@ async def test_the_audit_finds_every_tampered_score_and_every_missing_position(
     await database.execute(a_label_at, 50)
     with pytest.raises(BrokenLog, match="positions twice or out of order: 201 events at the 200 positions 1 to 200"):
         await audit(system.database_url, system.model)
+
+
+@pytest.mark.parametrize(
+    ("result", "exit_code", "told"),
+    [
+        (AuditResult(positions=3, of_other_models=3), 1, "No score could be compared: all 3 are of other models"),
+        (AuditResult(positions=3, checked=1, of_other_models=2), 0, "2 scores of other models were not compared"),
+        (AuditResult(), 0, "0 scores compared"),
+    ],
+)
+def test_an_audit_that_could_compare_no_score_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch, result: AuditResult, exit_code: int, told: str
+) -> None:
+    async def repeated(*_arguments: object, **_options: object) -> AuditResult:
+        return result
+
+    monkeypatch.setattr("fraudline.cli.audit.repeat_scores", repeated)
+    monkeypatch.setattr("fraudline.cli.audit.database_url", lambda: "postgresql://nowhere")
+    app = typer.Typer()
+    app.command()(audit_command)
+
+    ran = CliRunner().invoke(app, ["--model", "model"])
+
+    assert ran.exit_code == exit_code
+    assert told in ran.output

@@ -22,6 +22,7 @@ from fraudline.models.evaluation.verdict_file import read_verdicts
 from fraudline.models.histories.files import write_transactions
 from fraudline.models.histories.history import History
 from fraudline.models.histories.point_in_time import point_in_time
+from fraudline.models.judged_days import known_already
 from fraudline.state.partition_state import PartitionState
 from model_builders import FIRST_DAY, a_simulated_history, a_trained_bundle
 
@@ -115,10 +116,29 @@ def test_what_cannot_be_compared_or_scored_is_for_a_person(
 
 
 def test_days_without_a_transaction_are_refused(history: History, bundle: Bundle) -> None:
-    with pytest.raises(BacktestRefused, match="no transaction from 2030-01-01 to 2030-01-02"):
+    held = f"{history.first_day} to {history.last_day}"
+    with pytest.raises(BacktestRefused, match=f"no transaction from 2030-01-01 to 2030-01-02.*{held}"):
         backtest(history, bundle, first_day=date(2030, 1, 1), last_day=date(2030, 1, 2))
-    with pytest.raises(BacktestRefused, match="no transaction"):
+    with pytest.raises(BacktestRefused, match=f"reversed: {UNTIL} is after {FROM}.*holds {held}"):
         backtest(history, bundle, first_day=UNTIL, last_day=FROM)
+
+
+def test_days_that_the_model_knows_are_told(bundle: Bundle) -> None:
+    manifest = bundle.manifest
+    learned_until, known = manifest.data.calibration.last, manifest.data.labels_known_until.date()
+
+    def headings(first: date, last: date) -> list[str]:
+        return [heading for heading, _ in known_already(manifest, first, last)]
+
+    assert not manifest.growth.is_refit
+    assert learned_until < known
+    assert headings(learned_until, known) == ["learned from", "labels learned"]
+    assert headings(learned_until + ONE_DAY, known) == ["labels learned"]
+    assert headings(known, known) == []
+    everything = manifest.data.training.model_copy(update={"last": known})
+    grown = manifest.growth.model_copy(update={"is_refit": True, "grown_on": everything})
+    refit = manifest.model_copy(update={"growth": grown})
+    assert [heading for heading, _ in known_already(refit, known, known)] == ["learned from"]
 
 
 # The command.
@@ -151,6 +171,8 @@ def test_the_file_holds_the_verdicts_to_the_last_bit(
     assert result.exit_code == 0
     assert read_verdicts(output).equals(verdicts)
     assert f"{verdicts.height:,}" in result.output
+    assert "figures over these days flatter" in result.output
+    assert "UTC; judge from then on" in result.output
     assert [file.name for file in tmp_path.iterdir()] == [output.name]
 
 
@@ -172,3 +194,14 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
         assert told in result.output
         assert "Traceback" not in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_there_is_never_written_over(tmp_path: Path, folder: Path) -> None:
+    output = tmp_path / "verdicts.parquet"
+    output.write_text("precious")
+
+    result = backtested(tmp_path / "none.csv", folder, output)
+
+    assert result.exit_code == 1
+    assert "is there already; choose another name or remove it first." in " ".join(result.output.split())
+    assert output.read_text() == "precious"

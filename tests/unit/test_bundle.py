@@ -208,6 +208,13 @@ def test_a_manifest_that_makes_no_sense_is_told(bundle: Path, changes: dict[str,
     assert refusal(bundle).file == str(bundle / "manifest.json")
 
 
+def test_a_bundle_of_another_format_is_to_be_trained_again(bundle: Path) -> None:
+    reseal(bundle, format="fraudline-bundle-2")
+
+    told = "is a bundle of format fraudline-bundle-2, this release reads fraudline-bundle-3; train it again"
+    assert told in refusal(bundle).reason
+
+
 def test_a_manifest_of_endless_nesting_is_told(bundle: Path) -> None:
     (bundle / "manifest.json").write_text('{"features":' + "[" * 100_000)
 

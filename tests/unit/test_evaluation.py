@@ -232,6 +232,7 @@ def test_files_that_do_not_fit_are_refused_in_a_sentence(tmp_path: Path, history
         ((elsewhere, transactions, "--against", tmp_path / "first.parquet"), "no transaction in common"),
         ((file, transactions, "--label-delay", "soon"), "is no delay"),
         ((file, transactions, "--report", transactions), "is what is read"),
+        ((file, transactions, "--report", unlabelled), "is there already; choose another name"),
         ((file, transactions, "--report", tmp_path / "none" / "r.html"), "its folder does not exist"),
         ((file, transactions, "--rates", tmp_path / "none.json"), "cannot be read"),
     ):

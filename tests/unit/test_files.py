@@ -322,6 +322,7 @@ def test_the_handbooks_columns_become_public_fields(tmp_path: Path) -> None:
     ]
     assert history.frauds.tolist() == [True, False]
     assert history.frame.columns[-1] == "fraud"
+    assert history.fraud_column == "TX_FRAUD"
     assert len(history.frame.columns) == 7
 
 
@@ -332,7 +333,8 @@ def test_the_handbooks_columns_become_public_fields(tmp_path: Path) -> None:
         ("7,2018-06-01T00:01:11.000,852,5161,-1,1,3", "`TX_AMOUNT`"),
         ("7,2018-06-01T00:01:11.000,852,5161,inf,1,3", "`TX_AMOUNT`"),
         ("7,2018-06-01T00:01:11.000,852,5161,,1,3", "`TX_AMOUNT` is empty"),
-        ("7,2018-06-01T00:01:11.000,,5161,1,1,3", "`card_id` is empty"),
+        ("7,2018-06-01T00:01:11.000,,5161,1,1,3", "`CUSTOMER_ID` is empty"),
+        ("7,2018-06-01T00:01:11.000,1,5161,1,2,3", "`TX_FRAUD` is neither"),
         ("7,first of June,1,5161,1,1,3", "'first of June'"),
     ],
 )

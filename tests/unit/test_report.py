@@ -245,3 +245,24 @@ def test_the_card_tells_what_a_reader_has_to_know(side: Side) -> None:
 def test_the_first_day_of_a_measurement_is_the_first_of_its_report(side: Side) -> None:
     assert side.scored.time[0] % DAY_MICROSECONDS == 0
     assert "Measured on 2018-07-18 to 2018-08-01 (UTC)" in training_report(a_training(side))
+
+
+def test_the_card_and_the_report_say_which_cards_count_and_what_file_is_meant(side: Side) -> None:
+    unnamed = a_training(side, command="fraudline train FILE --output DIR")
+    for told in (model_card(unnamed), training_report(unnamed)):
+        assert "count all cards" in told
+        assert "--known-from" in told
+        assert "names of files are not kept" in told
+    assert "names of files" not in model_card(a_training(side))
+
+
+def test_one_cap_on_alerts_is_shown_whatever_was_measured(side: Side) -> None:
+    capped = a_training(side, most_alerts_per_day=95.3)
+    assert "at most 95 a day on average" in training_report(capped)
+    assert "more than the 2.5 that" in said(a_training(side, most_alerts_per_day=2.5))
+
+
+def test_one_week_has_neither_a_line_nor_a_shorter_end() -> None:
+    week = figures(training_report(a_training(a_side(a_scored(days=5)))))["weeks"]
+    assert {entry.attrib["class"].split()[0] for entry in week.findall("ul/li")} == {"dot"}
+    assert "shorter" not in "".join(week.itertext())

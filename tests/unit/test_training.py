@@ -180,7 +180,10 @@ def test_a_model_that_is_grown_again_says_that_its_figures_are_anothers(
     assert manifest.metrics == before.metrics
     assert model_of(again) != model_of(bundle)
     for file in ("model-card.md", "report.html"):
-        assert "interim model" in (again / file).read_text()
+        told = (again / file).read_text()
+        assert "interim model" in told
+        assert f"{len(history) / before.data.training.transactions:.2f} times the rows" in told
+        assert "`" not in told.replace("`report.html`", "")
 
 
 def test_the_way_to_handle_imbalance_that_ranks_best_on_later_days_is_taken_and_all_are_told(
@@ -297,6 +300,7 @@ def test_amounts_that_all_lack_a_rate_are_told_before_anything_is_grown(tmp_path
 
 def test_a_history_without_outcomes_is_refused(tmp_path: Path, history: History) -> None:
     assert "`fraud`" in refused(tmp_path, History(history.frame.drop("fraud")))
+    assert "`TX_FRAUD`" in refused(tmp_path, History(history.frame.drop("fraud"), "TX_FRAUD"))
 
 
 def test_a_history_without_fraud_is_refused(tmp_path: Path, history: History) -> None:
@@ -326,6 +330,13 @@ def test_later_days_without_fraud_are_refused(tmp_path: Path, history: History) 
 )
 def test_too_few_days_are_refused_with_the_way_out(tmp_path: Path, history: History, options: dict[str, date]) -> None:
     assert "--from and --until" in refused(tmp_path, history, **options)
+
+
+def test_reversed_days_are_told_with_those_of_the_file(tmp_path: Path, history: History) -> None:
+    told = refused(tmp_path, history, first_day=date(2026, 1, 5), last_day=date(2026, 1, 4))
+
+    assert "are reversed: 2026-01-05 is after 2026-01-04; swap them" in told
+    assert f"The file holds {history.first_day} to {history.last_day}." in told
 
 
 def test_a_name_that_is_none_is_refused(tmp_path: Path, history: History) -> None:

@@ -30,7 +30,7 @@ def audit(
         ),
     ] = MAX_ENTITIES,
 ) -> None:
-    """Replay the committed log through kernel and model, and compare every score; exit code 1 where one differs."""
+    """Replay the committed log and compare every score; exit code 1 where one differs or none could be compared."""
     columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("auditing", total=None)
@@ -43,7 +43,7 @@ def audit(
             )
         )
     typer.echo(_summary(result))
-    if result.differing:
+    if result.differing or result.proves_nothing:
         raise typer.Exit(1)
 
 
@@ -53,7 +53,10 @@ def _summary(result: AuditResult) -> str:
     ]
     if result.of_other_models:
         lines.append(
-            f"{result.of_other_models:,} scores of other models were not compared; name their bundle by --model"
+            f"No score could be compared: all {result.of_other_models:,} are of other models; name their bundle by "
+            "--model"
+            if result.proves_nothing
+            else f"{result.of_other_models:,} scores of other models were not compared; name their bundle by --model"
         )
     lines += [
         f"partition {difference.partition}, position {difference.position}: "

@@ -20,6 +20,7 @@ from fraudline.models.evaluation.verdict_file import write_verdicts
 from fraudline.models.histories.files import Mapping, check_format, read_history
 from fraudline.models.histories.history import History
 from fraudline.models.histories.whole_file import check_place
+from fraudline.models.judged_days import known_already
 
 _DAY = ["%Y-%m-%d"]
 
@@ -33,7 +34,7 @@ def backtest(
         typer.Option("--from", formats=_DAY, metavar="DAY", help="The first day to judge; what is before warms."),
     ],
     until: Annotated[datetime, typer.Option(formats=_DAY, metavar="DAY", help="The last day to judge, included.")],
-    output: Annotated[Path, typer.Option(help="The file of verdicts: .parquet, .csv or .ndjson.")],
+    output: Annotated[Path, typer.Option(help="The new file of verdicts: .parquet, .csv or .ndjson.")],
     mapping: Annotated[Mapping, typer.Option(help="How the file's columns are named.")] = Mapping.PLAIN,
     label_delay: Annotated[
         str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
@@ -71,22 +72,24 @@ def backtest(
     except (FraudlineError, ValueError) as error:
         typer.echo(f"fraudline backtest: {error}", err=True)
         raise typer.Exit(1) from error
-    Console().print(_summary(verdicts, history, bundle, output, from_day.date()))
+    Console().print(_summary(verdicts, history, bundle, output, (from_day.date(), until.date())))
 
 
-def _summary(verdicts: pl.DataFrame, history: History, bundle: Bundle, output: Path, first_day: date) -> Table:
+def _summary(verdicts: pl.DataFrame, history: History, bundle: Bundle, output: Path, days: tuple[date, date]) -> Table:
     table = Table(title=f"verdicts of {bundle.label} in {output}", show_header=False)
     table.add_row("transactions", f"{verdicts.height:,}")
     for decision in Decision:
         count = int((verdicts["decision"] == decision.value).sum())
         table.add_row(decision.value, f"{count:,} ({count / verdicts.height:.2%})")
-    warmed_by = history.index_of(first_day)
+    warmed_by = history.index_of(days[0])
     table.add_row(
         "warmed by",
         f"{warmed_by:,} transactions since {history.first_day}"
         if warmed_by
         else "nothing: the file begins with the first day to judge",
     )
+    for heading, sentence in known_already(bundle.manifest, *days):
+        table.add_row(heading, sentence)
     if not history.is_labelled:
         table.add_row("labels", "none: the file does not say which transactions are fraud, so no risk was known")
     if without_score := verdicts["score"].null_count():

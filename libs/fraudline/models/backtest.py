@@ -55,13 +55,19 @@ def backtest(
         A row a transaction in order of time: `transaction_id`, `score` (null where the model failed), `decision`.
 
     Raises:
-        BacktestRefused: There is no transaction in these days.
+        BacktestRefused: There is no transaction in these days, or they are reversed.
     """
+    held = f"{history.first_day} to {history.last_day}"
+    if first_day > last_day:
+        raise BacktestRefused(
+            f"--from and --until are reversed: {first_day} is after {last_day}; swap them. The file holds {held}."
+        )
     history = history.until(last_day)
     start = history.index_of(first_day)
     if start >= len(history):
         raise BacktestRefused(
-            f"There is no transaction from {first_day} to {last_day}; choose --from and --until within the file's days."
+            f"There is no transaction from {first_day} to {last_day}; "
+            f"choose --from and --until within the file's days, {held}."
         )
     events = point_in_time(history, bundle.rates, label_delay)
     is_transaction = events.kind == TRANSACTION

@@ -10,6 +10,7 @@ a damaged one would take the process down.
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from fraudline.domain.policy import Thresholds
 from fraudline.kernel.registry import FEATURES, KERNEL_VERSION
 from fraudline.models.booster import contributions, load_booster, raw_scores
 from fraudline.models.errors import BundleError
-from fraudline.models.manifest import CARD_FILE, MANIFEST_FILE, MODEL_FILE, RATES_FILE, REPORT_FILE, Manifest
+from fraudline.models.manifest import CARD_FILE, FORMAT, MANIFEST_FILE, MODEL_FILE, RATES_FILE, REPORT_FILE, Manifest
 from fraudline.models.rates import Rates
 from fraudline.models.trees import check_trees
 
@@ -41,6 +42,7 @@ MAX_BYTES = {
 }
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 _POLICY_DIGITS = 8
+_ANY_FORMAT = re.compile(r"fraudline-bundle-[0-9]{1,9}")
 _COPY_AGAIN = "copy the bundle again or train a new one"
 
 
@@ -171,7 +173,13 @@ def _read_checked(directory: Path) -> tuple[Manifest, dict[str, bytes]]:
     try:
         manifest = Manifest.model_validate_json(_read(directory / MANIFEST_FILE))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        first = error.errors(include_url=False)[0]
+        if first["loc"] == ("format",) and _ANY_FORMAT.fullmatch(str(first["input"])):
+            raise BundleError(
+                str(directory / MANIFEST_FILE),
+                f"is a bundle of format {first['input']}, this release reads {FORMAT}; "
+                "train it again with this release.",
+            ) from error
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise BundleError(str(directory / MANIFEST_FILE), f"{place}: {first['msg']}; {_COPY_AGAIN}.") from error
     if manifest.checksum != manifest.computed_checksum() or manifest.version != manifest.computed_version():

@@ -49,6 +49,11 @@ class AuditResult:
     differing: int = 0
     differences: list[Difference] = field(default_factory=list)
 
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether there were scores, and all of them of other models."""
+        return self.of_other_models > 0 and not self.checked
+
     def compare(self, row: "asyncpg.Record", computed: float, *, partition: int, model: str) -> None:
         """Take in one stored score; the first hundred that differ are kept."""
         if row["model"] != model:

@@ -43,7 +43,9 @@ class Outcomes:
     def of(cls, history: History, rates: Rates, *, file: Path) -> "Outcomes":
         """Return the outcomes of a history; raise `FileRefused` where `file`, that it is from, tells none."""
         if not history.is_labelled:
-            raise FileRefused(file, "does not say which transactions are fraud; add a column `fraud` with 0 or 1.")
+            raise FileRefused(
+                file, f"does not say which transactions are fraud; add a column `{history.fraud_column}` with 0 or 1."
+            )
         first = history.frame["card_id"].unique(maintain_order=True)
         codes = pl.Series(np.arange(len(first)), dtype=pl.Int64)
         return cls(

@@ -55,8 +55,8 @@ def read_history(file: Path, mapping: Mapping = Mapping.PLAIN) -> History:
     if frame.is_empty():
         raise FileRefused(file, "holds no transaction; check which file was meant.")
     if mapping is Mapping.HANDBOOK:
-        frame = _from_handbook(file, frame)
-    return checked_history(file, frame, has_offsets=mapping is Mapping.PLAIN)
+        return _handbook_history(file, frame)
+    return checked_history(file, frame, has_offsets=True)
 
 
 def read_columns(file: Path, wanted: tuple[str, ...]) -> pl.DataFrame:
@@ -140,6 +140,20 @@ def _first_broken_line(file: Path) -> int | None:
             except (ValueError, RecursionError):
                 return number
     return None
+
+
+def _handbook_history(file: Path, frame: pl.DataFrame) -> History:
+    """Return the history; what is refused is told by the names that the file has."""
+    names = {name: column for column, name in HANDBOOK_COLUMNS.items()}
+    frame = _from_handbook(file, frame)
+    try:
+        history = checked_history(file, frame, has_offsets=False)
+    except FileRefused as error:
+        reason = error.reason
+        for name, column in names.items():
+            reason = reason.replace(f"`{name}`", f"`{column}`")
+        raise FileRefused(file, reason) from error
+    return History(history.frame, names[FRAUD])
 
 
 def _from_handbook(file: Path, frame: pl.DataFrame) -> pl.DataFrame:

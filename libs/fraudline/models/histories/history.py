@@ -16,10 +16,12 @@ class History:
     """Transactions in order of time.
 
     The frame's columns are the public fields of a transaction: `occurred_at` in UTC with microseconds, `amount` as the
-    exact decimal string, the optional ones null where absent; and `fraud` (0 or 1) where it is known.
+    exact decimal string, the optional ones null where absent; and `fraud` (0 or 1) where it is known. The file calls
+    that one `fraud_column`.
     """
 
     frame: pl.DataFrame
+    fraud_column: str = FRAUD
 
     def __len__(self) -> int:
         return self.frame.height
@@ -53,7 +55,7 @@ class History:
 
     def until(self, day: date) -> "History":
         """Return the transactions of `day` and of the days before it."""
-        return History(self.frame.head(self.index_of(day + timedelta(days=1))))
+        return History(self.frame.head(self.index_of(day + timedelta(days=1))), self.fraud_column)
 
     def index_of(self, day: date) -> int:
         """Return the index of the first transaction at or after 00:00 of `day`."""

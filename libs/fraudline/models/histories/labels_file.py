@@ -25,7 +25,9 @@ def with_labels(history: History, file: Path) -> History:
             history has outcomes already.
     """
     if history.is_labelled:
-        raise FileRefused(file, f"is not needed: the transactions have a column `{FRAUD}`; drop that or leave it away.")
+        raise FileRefused(
+            file, f"is not needed: the transactions have a column `{history.fraud_column}`; drop that or leave it away."
+        )
     labels = read_columns(file, _COLUMNS).with_columns(pl.col("transaction_id").cast(pl.String))
     ids, label = labels["transaction_id"], labels["label"].cast(pl.String)
     refuse_where(file, ids.is_null(), "`transaction_id` is empty", "fill it in or drop the row")

@@ -10,7 +10,7 @@ from fraudline.models.errors import FileRefused
 def check_place(file: Path, *, read: Sequence[Path] = ()) -> None:
     """Raise `FileRefused` where a file cannot be written, before anything is computed for it.
 
-    An older one would be overwritten; but not what is `read`.
+    Nothing that is there already is written over, what is `read` least of all.
     """
     if file.is_dir():
         raise FileRefused(file, "is a folder; name a file in it.")
@@ -18,6 +18,8 @@ def check_place(file: Path, *, read: Sequence[Path] = ()) -> None:
         raise FileRefused(file, "its folder does not exist; make it first or choose another place.")
     if any(file.resolve() == one.resolve() for one in read):
         raise FileRefused(file, "is what is read; give what is written another name.")
+    if file.exists():
+        raise FileRefused(file, "is there already; choose another name or remove it first.")
 
 
 @contextmanager

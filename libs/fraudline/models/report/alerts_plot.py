@@ -32,7 +32,7 @@ def alerts_a_day(sides: Sequence[Side], most_a_day: float | None = None) -> Plot
             points = [(number_of(day.day) + 0.5, float(day.flagged)) for day in side.evaluation.by_day]
             chart.line(points, kind)
     if most_a_day is not None:
-        chart.mark_up(most_a_day, f"at most {text.pace(most_a_day)} a day on average")
+        chart.mark_up(most_a_day, f"at most {text.cap(most_a_day)} a day on average")
     rows = [_row(side.name, day, among=len(sides)) for side in sides for day in side.evaluation.by_day]
     head = ["Day", "Transactions", "Frauds", "Alerts", "Frauds among them"]
     return Plot(

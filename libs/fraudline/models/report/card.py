@@ -9,7 +9,14 @@ from fraudline.models.report.fairness import fairness_of
 from fraudline.models.report.figure_tables import decisions_table, figures_table
 from fraudline.models.report.limits import limits_of
 from fraudline.models.report.plot import Table
-from fraudline.models.report.training_page import IN_SAMPLE, how_it_was_made, periods_table, versions
+from fraudline.models.report.training_page import (
+    ALL_CARDS,
+    IN_SAMPLE,
+    how_it_was_made,
+    periods_table,
+    versions,
+    what_file_is,
+)
 
 STRONGEST: Final = 15
 _MORE_OF_AN_ENTITY: Final = 3
@@ -53,6 +60,7 @@ def model_card(facts: TrainingReport) -> str:
             f"{'.' if facts.is_in_sample else ' and after those that calibrated the scores and set the thresholds.'} "
             "The intervals hold the figure in 95 % of the resamples of the cards."
         ),
+        text.markdown(ALL_CARDS),
         text.markdown(text.stop(facts.growth)),
         _table(figures_table(evaluation)),
         _table(decisions_table(evaluation)),
@@ -74,6 +82,7 @@ def model_card(facts: TrainingReport) -> str:
         _bullets(fairness_of(facts)),
         "## How to reproduce it",
         _code(facts.command),
+        what_file_is(facts),
         "The same file, options, versions and kind of processor give the same bytes.",
         f"Versions: {text.markdown(versions(facts))}.",
         _bullets([f"{name}: {said}" for name, said in how_it_was_made(facts) if name in {"Parameters", "Rare frauds"}]),
@@ -97,23 +106,14 @@ def _of_data(facts: TrainingReport) -> list[str]:
 
 
 def _of_thresholds(facts: TrainingReport) -> list[str]:
-    currency = facts.measured.evaluation.base_currency
     said = []
     thresholds = facts.measured.thresholds
     if thresholds is not None:
         said.append(
             f"Review from {text.probability(thresholds.review)}, decline from {text.probability(thresholds.decline)}."
         )
-    said += [
-        text.stop(facts.chosen_by),
-        (
-            f"A missed fraud costs its amount, a review {text.money(facts.costs.review, currency)}, a good customer "
-            f"turned away {text.money(facts.costs.decline, currency)}."
-        ),
-    ]
-    if facts.alert_budget is not None:
-        said.append(f"At most {text.share(facts.alert_budget)} of the transactions were to be flagged.")
-    return said
+    # The sentence of the choice tells the costs and the most alerts too.
+    return [*said, text.stop(facts.chosen_by)]
 
 
 def _reliability(facts: TrainingReport) -> Table:

@@ -92,7 +92,7 @@ class TrainingReport:
         labels_known_until: The last label that was learned from fell due then, as people read it.
         amounts_without_rate: Transactions whose amount is unknown in the base currency.
         costs: What the thresholds were chosen by.
-        alert_budget: The largest share of transactions that may be flagged, or None.
+        most_alerts_per_day: How many transactions may be flagged a day, on average, or None.
         chosen_by: In a sentence, how the thresholds were chosen.
         calibration: In a sentence, how raw scores become probabilities.
         imbalance: In a sentence, how the rarity of frauds was handled.
@@ -118,7 +118,7 @@ class TrainingReport:
     labels_known_until: str
     amounts_without_rate: int
     costs: Costs
-    alert_budget: float | None
+    most_alerts_per_day: float | None
     chosen_by: str
     calibration: str
     imbalance: str

@@ -72,10 +72,11 @@ def _of_decisions(facts: TrainingReport, evaluation: Evaluation) -> list[str]:
     flagged = sum(day.flagged for day in evaluation.by_day)
     if not flagged:
         said.append("Nothing was flagged in the measured days: precision and alerts are unknown.")
-    if facts.alert_budget is not None and flagged > facts.alert_budget * evaluation.transactions:
+    a_day, most = flagged / max(1, len(evaluation.by_day)), facts.most_alerts_per_day
+    if most is not None and a_day > most:
         said.append(
-            f"{text.share(flagged / evaluation.transactions)} of the measured transactions were flagged, more than the "
-            f"{text.share(facts.alert_budget)} that the thresholds were chosen for."
+            f"{text.pace(a_day)} transactions a day were flagged in the measured days, more than the "
+            f"{text.cap(most)} that the thresholds were chosen for."
         )
     return said
 

@@ -72,13 +72,15 @@ svg .name { fill: var(--ink); font-weight: 600; paint-order: stroke; stroke: var
 .key .ring::before, .key .disc::before { width: 0.6rem; height: 0.6rem; border: 2px solid var(--quiet);
   border-radius: 50%; }
 .key .disc::before { background: var(--quiet); }
-.scroll { overflow-x: auto; }
+.key .dot::before { width: 0.6rem; height: 0.6rem; border-radius: 50%; background: currentcolor; }
+.scroll { max-width: 100%; overflow-x: auto; }
 .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 table { width: 100%; border-collapse: collapse; font-size: 0.8125rem; font-variant-numeric: tabular-nums; }
 caption { padding: 0 0 0.375rem; text-align: left; font-weight: 600; }
 th, td { padding: 0.3rem 0.75rem 0.3rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { border-top: 0; color: var(--quiet); font-weight: 600; vertical-align: bottom; }
-tbody th { font-weight: 400; overflow-wrap: anywhere; min-width: 6rem; }
+th, td { overflow-wrap: normal; word-break: normal; hyphens: manual; }
+tbody th { font-weight: 400; min-width: 6rem; }
 .number { text-align: right; white-space: nowrap; }
 .number + :not(.number) { padding-left: 0.5rem; }
 .short { white-space: nowrap; } .long { min-width: 13rem; }

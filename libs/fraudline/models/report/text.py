@@ -98,6 +98,13 @@ def pace(value: float) -> str:
     return _signed(f"{value:,.{1 if 0 < abs(value) < 10 * _COARSE else 0}f}")
 
 
+def cap(value: float) -> str:
+    """Return the most there may be a day, with a decimal where they are very few."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    return _signed(f"{value:,.{1 if 0 < abs(value) < _COARSE and value % 1 else 0}f}")
+
+
 def tick(value: float) -> str:
     """Return a round number as an axis shows it, thousands and millions by their letters."""
     size = abs(value)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from fraudline.models.evaluation.scored import number_of
@@ -35,6 +36,9 @@ def metrics_by_week(sides: Sequence[Side]) -> Plot:
                 _draw(chart, one, measure, kind)
             charts.append(chart)
         key = side_key([side.name for side in sides])
+    if all(len(one) == 1 for one in weeks):
+        # One week is a dot; there is no line to tell.
+        key = [replace(entry, form="dot") for entry in key]
     named = list(zip([side.name for side in sides], weeks, strict=True))
     head = ["Days", "Transactions", "Frauds", "AUC ROC", "Average precision", "Alerts", "Frauds found"]
     return Plot(
@@ -92,6 +96,10 @@ def _finding(weeks: Sequence[Week]) -> str:
         if worst is not best
         else f"One week only ({_span(best)}): average precision {text.measure(best.average_precision)}."
     )
-    short = " The last week is shorter." if (weeks[-1].last - weeks[-1].first).days + 1 < WEEK_DAYS else ""
+    short = (
+        " The last week is shorter."
+        if len(weeks) > 1 and (weeks[-1].last - weeks[-1].first).days + 1 < WEEK_DAYS
+        else ""
+    )
     nothing = f" {text.count(without)} of {len(weeks)} weeks cannot be measured: no fraud." if without else ""
     return f"{said}{short}{nothing}"

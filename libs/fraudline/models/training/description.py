@@ -115,7 +115,7 @@ def facts(
         labels_known_until=f"{data.labels_known_until:%Y-%m-%d %H:%M} UTC",
         amounts_without_rate=data.amounts_without_rate,
         costs=Costs(thresholds.review_cost, thresholds.decline_cost),
-        alert_budget=thresholds.most_alerts_per_day * learned.calibrating.days / data.calibration.transactions,
+        most_alerts_per_day=thresholds.most_alerts_per_day,
         chosen_by=thresholds.chosen_by,
         calibration=calibration_sentence(learned.calibrated),
         imbalance=imbalance_sentence(learned, options.recipe),

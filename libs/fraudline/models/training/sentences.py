@@ -1,7 +1,8 @@
 """How a model came about, in a sentence for each choice that was made."""
 
 from fraudline.models.manifest import Manifest
-from fraudline.models.recipe import Recipe
+from fraudline.models.recipe import Imbalance, Recipe
+from fraudline.models.report import text
 from fraudline.models.training.calibrating import Calibrated, Method
 from fraudline.models.training.costs import Budget
 from fraudline.models.training.learned import Learned
@@ -19,7 +20,7 @@ def thresholds_sentence(choice: Choice, budget: Budget, currency: str) -> str:
         f"the pair that would have cost the least on the calibration days, {choice.cost:,.2f} {currency} a day where "
         f"approving everything costs {choice.cost_without:,.2f}; a missed fraud costs its amount, a review "
         f"{budget.review_cost:.2f}, a good customer turned away {budget.decline_cost:.2f}, and at most "
-        f"{choice.alerts_allowed:,.1f} transactions a day are flagged"
+        f"{text.cap(choice.alerts_allowed)} transactions a day are flagged"
     )
 
 
@@ -36,10 +37,10 @@ def calibration_sentence(calibrated: Calibrated) -> str:
 def imbalance_sentence(learned: Learned, recipe: Recipe) -> str:
     """Return how the rarity of frauds was handled, and why so."""
     if not learned.candidates:
-        return f"{learned.imbalance.description} (`{learned.imbalance}`); no other way was tried"
-    told = ", ".join(f"`{name}` {value:.3f}" for name, value in learned.candidates.items())
+        return f"{learned.imbalance.description} ({_words(learned.imbalance)}); no other way was tried"
+    told = ", ".join(f"{_words(name)} {value:.3f}" for name, value in learned.candidates.items())
     return (
-        f"{learned.imbalance.description} (`{learned.imbalance}`), which had the best average precision on the "
+        f"{learned.imbalance.description} ({_words(learned.imbalance)}), which had the best average precision on the "
         f"early-stopping days after {recipe.trial_trees} trees ({told})"
     )
 
@@ -52,8 +53,17 @@ def growth_sentence(manifest: Manifest) -> str:
             f"the {manifest.trees} trees were grown on {growth.grown_on.first} to {growth.grown_on.last}, and all "
             "figures are theirs"
         )
+    earlier = manifest.data.training
+    times = growth.grown_on.transactions / earlier.transactions
     return (
-        f"the {manifest.trees} trees were grown on all days, {growth.grown_on.first} to {growth.grown_on.last}; "
-        f"calibration, thresholds and figures are those of an interim model of {growth.interim_trees} trees, grown by "
-        f"the same recipe on {manifest.data.training.first} to {manifest.data.training.last} alone"
+        f"{text.counted(growth.interim_trees, 'tree')} were found on the earlier days, {earlier.first} to "
+        f"{earlier.last} (max_trees bounds these alone); on all days, {growth.grown_on.first} to "
+        f"{growth.grown_on.last}, with {times:.2f} times the rows, {text.count(manifest.trees)}, which are those of "
+        "the bundle; calibration, thresholds and figures are those of the interim model, the "
+        f"{text.counted(growth.interim_trees, 'tree')} of the earlier days"
     )
+
+
+def _words(imbalance: Imbalance) -> str:
+    """Return the name of a way as a sentence writes it."""
+    return imbalance.replace("_", " ")

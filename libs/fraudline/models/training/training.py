@@ -119,7 +119,14 @@ def _refuse(history: History, options: Options) -> None:
             f"{options.name!r} is no name for a model; use up to 40 of a-z, 0-9 and -, like cards-eu."
         )
     if not history.is_labelled:
-        raise TrainingRefused("The transactions have no labels; add a column `fraud` with 0 or 1, or give --labels.")
+        raise TrainingRefused(
+            f"The transactions have no labels; add a column `{history.fraud_column}` with 0 or 1, or give --labels."
+        )
+    if options.first_day and options.last_day and options.first_day > options.last_day:
+        raise TrainingRefused(
+            f"--from and --until are reversed: {options.first_day} is after {options.last_day}; swap them. "
+            f"The file holds {history.first_day} to {history.last_day}."
+        )
 
 
 def _learn(history: History, examples: Examples, split: Split, options: Options, progress: Progress) -> Learned:
