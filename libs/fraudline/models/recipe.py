@@ -11,8 +11,7 @@ Parameters = Mapping[str, str | int | float | bool]
 _LEARNER: Final[Parameters] = MappingProxyType(
     {
         "objective": "binary",
-        # What the alerts' order is judged by, and the same for all ways to handle the imbalance: a loss is not, since
-        # weighted frauds move every probability.
+        # What the alerts' order is judged by: a loss would be ruled by the many that are no fraud.
         "metric": "average_precision",
         "learning_rate": 0.03,
         "num_leaves": 31,
@@ -34,7 +33,6 @@ class Imbalance(StrEnum):
     """How the rarity of frauds is handled while trees are grown."""
 
     PLAIN = "plain"
-    WEIGHTED_FRAUDS = "weighted_frauds"
     SAMPLED_OTHERS = "sampled_others"
 
     @property
@@ -45,7 +43,6 @@ class Imbalance(StrEnum):
 
 _DESCRIPTIONS: Final = {
     Imbalance.PLAIN: "every transaction counts as it comes",
-    Imbalance.WEIGHTED_FRAUDS: "a fraud weighs as much as the square root of the number of others to each",
     Imbalance.SAMPLED_OTHERS: "a part of the others stands for all of them, each with the weight of those left out",
 }
 
@@ -61,8 +58,8 @@ class Recipe:
         imbalance: The ways to handle the rarity of frauds that are compared on the early-stopping days; the first one
             is taken where there is no other.
         trial_trees: How many trees each way gets in the comparison.
-        trial_learning_rate: How fast it learns there: few trees are to show what many will, and with too few the
-            heaviest weights look best.
+        trial_learning_rate: How fast it learns there: few trees are to show what many will, and with too
+            few the ways are not yet apart.
         one_other_in: `SAMPLED_OTHERS` keeps one in so many transactions that are no fraud.
         refit: Whether the model that is shipped is grown again on all days, by the number of trees that was found,
             in proportion to its rows.
