@@ -16,6 +16,7 @@ HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 NOON = 1_767_614_400 * SECOND  # 2026-01-05T12:00:00Z, a Monday
 
+SMALL = 64  # entities: so few that a crowd is forgotten all the time
 NAMES = tuple(feature.name for feature in FEATURES)
 
 

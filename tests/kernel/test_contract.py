@@ -26,6 +26,7 @@ from kernel.builders import (
     NAMES,
     NOON,
     SECOND,
+    SMALL,
     Event,
     Label,
     Transaction,
@@ -39,8 +40,6 @@ from kernel.builders import (
 )
 from kernel.oracles import OF_AN_ENTITY, OF_THE_TRANSACTION, Memory, agree, truths
 from kernel.streams import TRANSACTIONS, streams
-
-SMALL = 64  # entities: so few that a crowd is forgotten all the time
 
 LABELLED = {known.name for known in STATISTICS if known.of_labels}
 BY_LABELS = [feature.name for feature in FEATURES if feature.statistic in LABELLED]

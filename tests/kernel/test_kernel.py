@@ -26,6 +26,7 @@ from kernel.builders import (
     HOUR,
     NAMES,
     NOON,
+    SMALL,
     Event,
     a_label,
     a_transaction,
@@ -36,8 +37,6 @@ from kernel.builders import (
     its_correction,
 )
 from kernel.streams import streams
-
-SMALL = 64  # entities: so few that a crowd is forgotten all the time
 
 
 class Journal(RuleBasedStateMachine):

@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from fraudline.cli.max_entities import MaxEntities
 from fraudline.cli.running import database_url, model_folder
-from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
+from fraudline.kernel.registry import MAX_ENTITIES
 from fraudline.state.audit import AuditResult
 from fraudline.state.audit import audit as repeat_scores
 
@@ -20,15 +21,7 @@ def audit(
         Path | None,
         typer.Option(help="The bundle that scored. Default: FRAUDLINE_MODEL, or that of the running system."),
     ] = None,
-    max_entities: Annotated[
-        int,
-        typer.Option(
-            envvar="FRAUDLINE_MAX_ENTITIES",
-            min=LEAST_ENTITIES,
-            max=MOST_ENTITIES,
-            help="Entities that the scorer remembers at most.",
-        ),
-    ] = MAX_ENTITIES,
+    max_entities: MaxEntities = MAX_ENTITIES,
 ) -> None:
     """Replay the committed log and compare every score; exit code 1 where one differs or none could be compared."""
     columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from fraudline.cli.delay import parse_delay
+from fraudline.cli.max_entities import MaxEntities
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.domain.policy import Decision
 from fraudline.errors import FraudlineError
-from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
+from fraudline.kernel.registry import MAX_ENTITIES
 from fraudline.models.backtest import backtest as judge
 from fraudline.models.bundle import Bundle
 from fraudline.models.evaluation.verdict_file import write_verdicts
@@ -39,15 +40,7 @@ def backtest(
     label_delay: Annotated[
         str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
     ] = "7d",
-    max_entities: Annotated[
-        int,
-        typer.Option(
-            envvar="FRAUDLINE_MAX_ENTITIES",
-            min=LEAST_ENTITIES,
-            max=MOST_ENTITIES,
-            help="Entities that are remembered at most.",
-        ),
-    ] = MAX_ENTITIES,
+    max_entities: MaxEntities = MAX_ENTITIES,
 ) -> None:
     """Judge past transactions by the code of production, each knowing only what was known then."""
     try:

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from fraudline.cli.delay import parse_delay
 from fraudline.cli.exchange_rates import read_rates
+from fraudline.cli.max_entities import MaxEntities
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.errors import FraudlineError
-from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
+from fraudline.kernel.registry import MAX_ENTITIES
 from fraudline.models.histories.files import Mapping, read_history
 from fraudline.models.histories.labels_file import with_labels
 from fraudline.models.manifest import CARD_FILE, REPORT_FILE, Interval, Manifest
@@ -72,15 +73,7 @@ def train(
             metavar="N", help="The most alerts a day that analysts can take, on average. Default: 1 % of transactions."
         ),
     ] = None,
-    max_entities: Annotated[
-        int,
-        typer.Option(
-            min=LEAST_ENTITIES,
-            max=MOST_ENTITIES,
-            envvar="FRAUDLINE_MAX_ENTITIES",
-            help="The most entities that the features are kept of, as in the scorer.",
-        ),
-    ] = MAX_ENTITIES,
+    max_entities: MaxEntities = MAX_ENTITIES,
 ) -> None:
     """Train a model on earlier days and judge it on later ones; write the bundle that the scorer loads."""
     try:
