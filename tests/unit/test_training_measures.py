@@ -1,15 +1,22 @@
 """Metrics, calibration and thresholds against what they are defined as."""
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from fraudline.models.calibration import Isotonic, Sigmoid, fit_isotonic, fit_sigmoid
+from fraudline.models.calibration import (
+    FEWEST_FRAUDS_A_KNOT,
+    MAX_KNOTS,
+    Isotonic,
+    Sigmoid,
+    fit_isotonic,
+    fit_sigmoid,
+    log_loss,
+)
 from fraudline.models.errors import TrainingRefused
 from fraudline.models.evaluation.metrics import auc_roc, average_precision
 from fraudline.models.training.calibrating import Method, calibrate
@@ -104,15 +111,8 @@ def test_an_isotonic_line_goes_through_its_knots_straight_and_beyond_them_as_the
     assert np.log(probability / (1 - probability)) == pytest.approx([-5.0, -4.0, -2.5, -1.0, 1.0, 3.0])
 
 
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(-8, 8), st.booleans()), min_size=1, max_size=60))
-def test_an_isotonic_line_is_the_closest_of_all_that_rise(rows: list[tuple[int, bool]]) -> None:
-    raw = np.array([score for score, _ in rows], dtype=np.float64)
-    is_fraud = np.array([outcome for _, outcome in rows])
-
-    fitted = fit_isotonic(raw, is_fraud)
-
-    # The definition, in plain Python: at each level the largest of the smallest means around it.
+def pooled(raw: np.ndarray, is_fraud: np.ndarray) -> list[np.ndarray]:
+    """Which rows each piece has, by the definition: at each level the largest of the smallest means around it."""
     levels = sorted(set(raw.tolist()))
     means = []
     for at in range(len(levels)):
@@ -121,27 +121,134 @@ def test_an_isotonic_line_is_the_closest_of_all_that_rise(rows: list[tuple[int, 
             for low in range(at + 1)
         ]
         means.append(max(from_here))
-    pieces = {mean: [level for level, own in zip(levels, means, strict=True) if own == mean] for mean in means}
-    if fitted is not None:
-        assert all(one < other for one, other in pairwise(fitted.raw))
-        assert all(one < other for one, other in pairwise(fitted.log_odds))
-        assert len(fitted.raw) <= len(pieces)
-        least = min(pieces)
-        if len(fitted.raw) == len(pieces):
-            is_lowest = np.isin(raw, pieces[least])
-            assert fitted.raw[0] == pytest.approx(raw[is_lowest].mean())
-            share = (is_fraud[is_lowest].sum() + 0.5) / (is_lowest.sum() + 1)
-            assert fitted.log_odds[0] == pytest.approx(math.log(share / (1 - share)))
+    # From the highest down, what has too few frauds is joined with the next.
+    pieces: list[np.ndarray] = []
+    for mean in sorted(set(means), reverse=True):
+        piece = np.isin(raw, [level for level, own in zip(levels, means, strict=True) if own == mean])
+        if pieces and is_fraud[pieces[-1]].sum() < FEWEST_FRAUDS_A_KNOT:
+            pieces[-1] |= piece
+        else:
+            pieces.append(piece)
+    return pieces[::-1]
 
 
-def test_three_frauds_of_three_are_no_piece_of_their_own() -> None:
-    raw = np.array([*range(1000), 5000.0, 5001.0, 5002.0])
-    is_fraud = (raw >= 5000) | (raw % 100 == 99)
+def pieces_of(fitted: Isotonic, raw: np.ndarray) -> list[np.ndarray]:
+    """Which rows each knot is the mean raw score of, from the lowest up: a higher end has a higher mean."""
+    pieces, left = [], np.ones(len(raw), np.bool_)
+    for knot in fitted.raw:
+        ends = [end for end in np.unique(raw[left]) if raw[left & (raw <= end)].mean() <= knot + 1e-9]
+        pieces.append(left & (raw <= ends[-1]))
+        left = left & (raw > ends[-1])
+    assert not left.any()
+    return pieces
+
+
+def share_of(is_fraud: np.ndarray) -> float:
+    return (is_fraud.sum() + 0.5) / (len(is_fraud) + 1)
+
+
+def two_heaps(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Raw scores as of trees sure of themselves: most about -7, a tail to 4, and too many of the honest in it."""
+    random = np.random.default_rng(3)
+    is_fraud = random.random(rows) < 0.008
+    honest = np.where(random.random(rows) < 0.996, random.normal(-7, 0.5, rows), random.normal(2.5, 1, rows))
+    frauds = np.where(random.random(rows) < 0.3, random.normal(3, 0.7, rows), random.normal(-6, 1, rows))
+    return np.where(is_fraud, frauds, honest), is_fraud
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=20, max_size=80))
+def test_an_isotonic_line_rises_and_gives_each_piece_its_share(rows: list[tuple[int, bool]]) -> None:
+    raw = np.array([score for score, _ in rows], dtype=np.float64)
+    is_fraud = np.array([outcome for _, outcome in rows])
+
+    fitted = fit_isotonic(raw, is_fraud)
+
+    definition = pooled(raw, is_fraud)
+    assert fitted is None or len(definition) >= len(fitted.raw) > 1
+    assume(fitted is not None)
+    assert fitted is not None
+    assert (np.diff(fitted.raw) > 0).all()
+    assert (np.diff(fitted.log_odds) > 0).all()
+    probability = fitted.probabilities(raw)
+    for piece in pieces_of(fitted, raw):
+        assert probability[piece].mean() == pytest.approx(share_of(is_fraud[piece]), abs=1e-6)
+        # It is one of the definition's pieces, or neighbours joined.
+        assert all(piece[own].all() or not piece[own].any() for own in definition)
+
+
+@given(st.lists(st.tuples(st.integers(5, 30), st.integers(0, 30)), min_size=2, max_size=6))
+def test_pieces_of_one_score_each_have_their_share_as_it_is(counts: list[tuple[int, int]]) -> None:
+    counts = sorted(counts, key=lambda count: count[0] / sum(count))
+    raw = np.repeat(np.arange(len(counts), dtype=np.float64), [sum(count) for count in counts])
+    is_fraud = np.concatenate([np.arange(frauds + honest) < frauds for frauds, honest in counts])
+    pieces = pooled(raw, is_fraud)
+    shares = [share_of(is_fraud[piece]) for piece in pieces]
+    assume(len(pieces) == len(counts) and (np.diff(shares) > 0).all())
 
     fitted = fit_isotonic(raw, is_fraud)
 
     assert fitted is not None
-    assert fitted.raw[-1] < 5000
+    assert fitted.raw == pytest.approx([raw[piece].mean() for piece in pieces])
+    assert fitted.log_odds == pytest.approx([math.log(share / (1 - share)) for share in shares])
+
+
+def test_an_isotonic_line_of_skewed_scores_gives_each_piece_its_share() -> None:
+    raw, is_fraud = two_heaps(20_000)
+
+    fitted = fit_isotonic(raw, is_fraud)
+
+    assert fitted is not None
+    assert len(fitted.raw) > 5
+    probability = fitted.probabilities(raw)
+    assert (np.diff(probability[np.argsort(raw)]) > 0).all()
+    assert probability.mean() == pytest.approx(is_fraud.mean(), rel=0.05)
+    for piece in pieces_of(fitted, raw):
+        assert probability[piece].mean() == pytest.approx(share_of(is_fraud[piece]), abs=1e-6)
+
+
+def test_on_skewed_scores_the_loss_is_not_above_that_of_a_line_through_the_shares_that_rise() -> None:
+    raw, is_fraud = two_heaps(20_000)
+    raw = np.round(raw * 4) / 4
+    knots: list[tuple[float, float]] = []
+    for piece in pooled(raw, is_fraud):
+        share = share_of(is_fraud[piece])
+        knot = (raw[piece].mean(), math.log(share / (1 - share)))
+        if not knots or knot[1] > knots[-1][1]:
+            knots.append(knot)
+    through = Isotonic(tuple(place for place, _ in knots), tuple(value for _, value in knots))
+
+    fitted = fit_isotonic(raw, is_fraud)
+
+    assert fitted is not None
+    assert log_loss(fitted.probabilities(raw), is_fraud) <= log_loss(through.probabilities(raw), is_fraud)
+
+
+def test_a_line_of_more_knots_than_a_bundle_takes_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, is_fraud = two_heaps(20_000)
+    fitted = fit_isotonic(raw, is_fraud)
+    assert fitted is not None
+    assert len(fitted.raw) <= MAX_KNOTS
+
+    monkeypatch.setattr("fraudline.models.calibration.MAX_KNOTS", len(fitted.raw) - 1)
+
+    assert fit_isotonic(raw, is_fraud) is None
+
+
+def test_scores_that_no_rising_line_gives_the_shares_of_have_no_line() -> None:
+    raw = np.array([*range(1000), 5000.0, 5001.0, 5002.0])
+
+    assert fit_isotonic(raw, (raw >= 5000) | (raw % 100 == 99)) is None
+
+
+def test_three_frauds_of_three_are_no_piece_of_their_own() -> None:
+    raw = np.array([*range(1000), 5000.0, 5001.0, 5002.0]) / 1000
+    is_fraud = (raw >= 5) | (np.arange(len(raw)) % 100 == 99)
+
+    fitted = fit_isotonic(raw, is_fraud)
+
+    assert fitted is not None
+    assert fitted.raw[-1] < 5
 
 
 def outcomes_of(raw: np.ndarray, probability: np.ndarray) -> np.ndarray:

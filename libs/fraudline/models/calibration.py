@@ -24,6 +24,9 @@ MAX_KNOTS: Final = 1_000
 _MAX_STEPS = 100
 _SMALLEST_STEP = 1e-10
 _RIDGE = 1e-9
+_CLOSE_ENOUGH = 1e-7
+_SUREST = 30.0
+"""Log-odds beyond these are these in a piece's mean, which so never rounds to 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +94,22 @@ def fit_sigmoid(raw: NDArray[np.float64], is_fraud: NDArray[np.bool_]) -> Sigmoi
 
 
 def fit_isotonic(raw: NDArray[np.float64], is_fraud: NDArray[np.bool_]) -> Isotonic | None:
-    """Fit by pooling adjacent violators; None where fewer than two pieces come out.
+    """Fit by pooling adjacent violators; None where fewer than two pieces or more than `MAX_KNOTS` come out.
 
-    A piece of n transactions with k frauds has a knot at its mean raw score, with the log-odds of (k + ½) / (n + 1).
+    A piece of n transactions with k frauds has a knot at its mean raw score. What is said there is chosen so that the
+    probabilities in the piece average to (k + ½) / (n + 1); neighbours that no rising line does that for are one piece.
     """
     levels, place = np.unique(raw, return_inverse=True)
     sizes = np.bincount(place).astype(np.float64)
     frauds = np.bincount(place, weights=is_fraud)
     pieces = _joined(_pooled(zip(sizes.tolist(), frauds.tolist(), (levels * sizes).tolist(), strict=True)))
-    knots: list[tuple[float, float]] = []
-    for size, found, total in pieces:
-        share = (found + 0.5) / (size + 1)
-        knot = (total / size, math.log(share / (1 - share)))
-        # What rounding or the half made equal is one knot.
-        if not knots or (knot[0] > knots[-1][0] and knot[1] > knots[-1][1]):
-            knots.append(knot)
-    if not 2 <= len(knots) <= MAX_KNOTS:  # noqa: PLR2004 - a line takes two
-        return None
-    return Isotonic(tuple(place for place, _ in knots), tuple(value for _, value in knots))
+    while 2 <= len(pieces) <= MAX_KNOTS:  # noqa: PLR2004 - a line takes two
+        knots, log_odds, is_met = _averaging(pieces, levels, sizes)
+        if is_met:
+            return Isotonic(tuple(knots.tolist()), tuple(log_odds.tolist()))
+        closest = int(_rises(knots, log_odds).argmin())
+        pieces[closest : closest + 2] = [_sum(pieces[closest], pieces[closest + 1])]
+    return None
 
 
 def log_loss(probability: NDArray[np.float64], is_fraud: NDArray[np.bool_]) -> float:
@@ -146,6 +147,39 @@ def _joined(pieces: Sequence[_Piece]) -> list[_Piece]:
         else:
             joined.append(piece)
     return joined[::-1]
+
+
+def _averaging(
+    pieces: Sequence[_Piece], levels: NDArray[np.float64], sizes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    """Return the knots, their log-odds, and whether the line through them rises and gives each piece its share.
+
+    A round moves each knot by what its piece's mean probability is off, in log-odds.
+    """
+    size, found, total = np.array(pieces).T
+    share, knots = (found + 0.5) / (size + 1), total / size
+    # Pieces are whole levels, in order: each begins at the level after those of the ones before.
+    starts = np.searchsorted(np.cumsum(sizes), np.cumsum(size) - size, side="right")
+    beyond = levels - np.clip(levels, knots[0], knots[-1])
+    log_odds = _logit(share)
+    for _ in range(_MAX_STEPS):
+        if _rises(knots, log_odds).min() <= 0:
+            break
+        line = np.clip(np.interp(levels, knots, log_odds) + beyond, -_SUREST, _SUREST)
+        mean = np.add.reduceat(sizes / (1 + np.exp(-line)), starts) / size
+        if np.abs(share - mean).max() < _CLOSE_ENOUGH:
+            return knots, log_odds, True
+        log_odds = log_odds + _logit(share) - _logit(mean)
+    return knots, log_odds, False
+
+
+def _rises(knots: NDArray[np.float64], log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much each knot is above the one before, in raw score or log-odds, whichever is less."""
+    return np.minimum(np.diff(knots), np.diff(log_odds))
+
+
+def _logit(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.log(share / (1 - share))
 
 
 def _sum(one: _Piece, other: _Piece) -> _Piece:
