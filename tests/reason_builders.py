@@ -13,6 +13,11 @@ from kernel.builders import DAY, NAMES, NOON, Event, a_transaction, by_name, eve
 FEATURES_OF = {code.code: [name for name in NAMES if code_of(name) is code] for code in CODES}
 """The features of each code."""
 BY_CODE = {code.code: code for code in CODES}
+FIRST = {
+    "card": "This is the first payment seen on this card.",
+    "merchant": "This is the first payment seen at this merchant.",
+}
+"""What is said of the first payment, by what it is the first of."""
 
 
 def told(code: str, values: dict[str, float], *, by: str | None = None, currency: str = "EUR") -> str:

@@ -83,18 +83,19 @@ def of_columns(
     keys: NDArray[np.uint64],
     place: NDArray[np.float64],
 ) -> Events:
-    """Return events of which the flags are not known."""
+    """Return events of which the flags are not known; a label came `LABEL_DELAY` after its transaction."""
     unknown = np.full(len(kind), math.nan)
     return Events(
         kind=kind,
         time=time_,
-        amount=np.where(kind == LABEL, 0.0, amount),
+        amount=amount,
         keys=keys,
         latitude=np.ascontiguousarray(place[:, 0]),
         longitude=np.ascontiguousarray(place[:, 1]),
         abroad=unknown,
         remote=unknown,
         weight=np.where(kind == LABEL, 1.0, 0.0),
+        transaction_time=time_ - np.where(kind == LABEL, LABEL_DELAY, 0),
     )
 
 

@@ -46,9 +46,9 @@ where n % $4 > 0 or n <= $5
 """
 _LABEL = """
 insert into fraudline.label_applications (partition, position, transaction_id, card_id, merchant_id, counted_at, weight,
-                                          device_id, merchant_country, customer_id)
+                                          device_id, merchant_country, customer_id, transaction_time, base_amount)
 select 0, position + $3, transaction_id, card_id, merchant_id, occurred_at + interval '30 s' * $3, 1,
-       device_id, merchant_country, customer_id
+       device_id, merchant_country, customer_id, least(occurred_at, accepted_at), base_amount
 from fraudline.transactions where (position + $3) % $2 = 0 and position + $3 <= $1
 """
 _END = "update fraudline.partitions set last_position = $1 where partition = 0"

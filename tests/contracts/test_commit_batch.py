@@ -74,6 +74,10 @@ async def append(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], a
     )
 
 
+def moment_of(scored: ScoredTransaction) -> int:
+    return (scored.accepted.data.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
 async def logged_events(
     connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], *, until: int
 ) -> list[LoggedEvent]:
@@ -93,9 +97,8 @@ async def test_what_is_committed_is_read_back_exactly(pool: Database) -> None:
         assert stored.score == 0.1 + 0.2
         (logged,) = await logged_events(connection, until=10)
         # The kernel's time is the earlier of occurred_at and accepted_at, to the microsecond.
-        expected = int((entry.accepted.data.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
         assert logged == LoggedEvent(
-            is_transaction=True, microseconds=expected, weight=0, base_amount=912.40, card_id="card-1",
+            is_transaction=True, microseconds=moment_of(entry), weight=0, base_amount=912.40, card_id="card-1",
             merchant_id="merchant-1", device_id="device-1", merchant_country="NG", customer_id=None, latitude=48.2,
             longitude=None, billing_country="AT", channel="pos",
         )  # fmt: skip
@@ -154,23 +157,30 @@ async def test_labels_and_their_effects_come_back_as_they_were_committed(pool: D
         assert histories["t-1"].counted_at == MOMENT
         assert list(histories["t-1"].reports.values()) == [label]
         assert "t-2" not in histories
-        place = Place("card-1", "merchant-1", device_id="device-1", merchant_country="NG", customer_id=None)
+        place = Place(
+            "card-1",
+            "merchant-1",
+            device_id="device-1",
+            merchant_country="NG",
+            customer_id=None,
+            base_amount=912.40,
+            transaction_microseconds=moment_of(a_scored(1)),
+        )
         assert await places_of(connection, ["t-1", "t-2"]) == {"t-1": place}
         # The label counts for all entities of its transaction, which may have come in the same batch.
         moment = (MOMENT - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
         first, second = await logged_events(connection, until=2)
         assert first.is_transaction
-        assert second == LoggedEvent(
-            is_transaction=False, microseconds=moment, weight=1, base_amount=0.0, **place._asdict()
-        )
+        assert second == LoggedEvent(is_transaction=False, microseconds=moment, weight=1, **place._asdict())
 
 
-async def test_labels_of_the_release_before_get_the_entities_of_their_transactions_and_its_owner_begins_anew(
-    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("steps_before", [2, 3])
+async def test_labels_of_a_release_before_get_what_is_known_of_their_transactions_and_its_owner_begins_anew(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, steps_before: int
 ) -> None:
     steps = migrations()
     with monkeypatch.context() as earlier:
-        earlier.setattr("fraudline.postgres.migrations.migrations", lambda: steps[:2])
+        earlier.setattr("fraudline.postgres.migrations.migrations", lambda: steps[:steps_before])
         await migrate(empty_database_url)
     database = await Database.connect(empty_database_url, name="test")
     async with database.acquire() as connection:
@@ -180,13 +190,14 @@ async def test_labels_of_the_release_before_get_the_entities_of_their_transactio
 
         await migrate(empty_database_url)
 
-        # What it had under commit meanwhile, by the function as it was, would have no entities: it is fenced.
+        # What it had under commit meanwhile, by the function as it was, would not have that: it is fenced.
         assert not await append(connection, 2, a_scored(3), epoch=old.epoch)
         new = await take_over(connection, 0, owner="the release before")
-        assert new.epoch == old.epoch + 2
+        assert new.epoch > old.epoch + 1
         assert await append(connection, 2, a_scored(3), epoch=new.epoch)
         _, label, _ = await logged_events(connection, until=3)
         assert (label.device_id, label.merchant_country, label.customer_id) == ("device-1", "NG", None)
+        assert (label.base_amount, label.transaction_microseconds) == (912.40, moment_of(a_scored(1)))
     await database.close()
 
 

@@ -93,7 +93,12 @@ def computed_scores(model: Path, first: dict[str, Any], label_at: datetime, late
         )
         for payment in (first, *later)
     ]
-    label = told[0]._replace(is_transaction=False, microseconds=microseconds(label_at), weight=1, base_amount=0.0)
+    label = told[0]._replace(
+        is_transaction=False,
+        microseconds=microseconds(label_at),
+        weight=1,
+        transaction_microseconds=told[0].microseconds,
+    )
     events = events_of([told[0], label, *told[1:]])
     scores: list[float] = Bundle.load(model).predict(featured(Kernel(), events)).tolist()
     return scores

@@ -44,6 +44,8 @@ class Label:
     device: int = NO_ENTITY
     country: int = NO_ENTITY
     customer: int = NO_ENTITY
+    amount: float = 20.0
+    transaction_time: int = NOON
 
 
 Event = Transaction | Label
@@ -73,8 +75,10 @@ def a_label(
     device: int = NO_ENTITY,
     country: int = NO_ENTITY,
     customer: int = NO_ENTITY,
+    amount: float = 20.0,
+    transaction_time: int = NOON,
 ) -> Label:
-    return Label(time, card, merchant, 1.0, device, country, customer)
+    return Label(time, card, merchant, 1.0, device, country, customer, amount, transaction_time)
 
 
 def its_correction(label: Label) -> Label:
@@ -90,13 +94,14 @@ def events_of(stream: Sequence[Event]) -> Events:
     return Events(
         kind=np.array(kinds, np.int8),
         time=np.array([event.time for event in stream], np.int64),
-        amount=of_transactions("amount", 0.0),
+        amount=np.array([event.amount for event in stream], np.float64),
         keys=np.array(keys, np.uint64).reshape(len(stream), len(ENTITY_KINDS)),
         latitude=of_transactions("latitude", math.nan),
         longitude=of_transactions("longitude", math.nan),
         abroad=of_transactions("abroad", math.nan),
         remote=of_transactions("remote", math.nan),
         weight=np.array([event.weight if isinstance(event, Label) else 0.0 for event in stream], np.float64),
+        transaction_time=np.array([getattr(event, "transaction_time", event.time) for event in stream], np.int64),
     )
 
 

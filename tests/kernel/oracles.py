@@ -2,13 +2,13 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from fraudline.kernel.registry import ENTITIES, FEATURES, Feature
 from fraudline.kernel.statistic import STATISTICS
-from kernel.builders import Event, Label, Transaction
+from kernel.builders import DAY, Event, Label, Transaction
 
 HALF_LIFE_SECONDS = {
     "10m": 600,
@@ -20,6 +20,9 @@ HALF_LIFE_SECONDS = {
 }
 NOTHING_LEFT = 1e-100
 SERIES_SECONDS = 30 * 86_400
+DAYS_KEPT = 46
+MOST_A_DAY = 65_535
+KNOWN_AFTER_DAYS = 8
 LABELLED_KINDS = {
     feature.entity
     for feature in FEATURES
@@ -42,6 +45,8 @@ class Past:
     transactions: list[Transaction]
     labels: list[Label]
     now: int
+    events: list[Event]
+    ordinary: list[bool]  # of each event, whether it is the label of an ordinary fraud
     _weights: dict[str, list[float]] = field(default_factory=dict)
 
     def age_seconds(self, time: int) -> float:
@@ -71,12 +76,76 @@ class Past:
                 effects.clear()  # nothing stands any more, so nothing is ahead of the next one either
         return effects
 
+    def days(self) -> list[tuple[int, int, int]]:
+        """Each day that is remembered, with its transactions and its ordinary frauds, the oldest first."""
+        counts: dict[int, list[int]] = {}
+        today, standing = None, 0.0
+        for event, ordinary in zip(self.events, self.ordinary, strict=True):
+            day = (event.transaction_time if isinstance(event, Label) else event.time) // DAY
+            if isinstance(event, Transaction):
+                today = day if today is None else max(day, today)
+                counts = {kept: value for kept, value in counts.items() if kept > today - DAYS_KEPT}
+                if day > today - DAYS_KEPT:
+                    counts.setdefault(day, [0, 0])[0] += 1
+                continue
+            standing = max(standing + event.weight, 0.0)
+            if standing == 0.0:
+                counts = {kept: [value[0], 0] for kept, value in counts.items()}
+            elif ordinary and today is not None and today - DAYS_KEPT < day <= today:
+                frauds = counts.setdefault(day, [0, 0])
+                frauds[1] = max(frauds[1] + int(event.weight), 0)
+        return [(day, *value) for day, value in sorted(counts.items())]
 
-def past(history: Sequence[Event], event: Transaction, kind: str) -> Past:
-    own = [earlier for earlier in history if key_of(earlier, kind) == key_of(event, kind)]
-    transactions = [earlier for earlier in own if isinstance(earlier, Transaction)]
-    labels = [earlier for earlier in own if isinstance(earlier, Label)]
-    return Past(transactions, labels, max([event.time, *(t.time for t in transactions)]))
+    def matured(self) -> list[tuple[int, int, int]]:
+        """Those of the days whose frauds should all be known, from the first with an ordinary fraud on."""
+        today = self.now // DAY
+        days = [day for day in self.days() if today - DAYS_KEPT < day[0] <= today - KNOWN_AFTER_DAYS]
+        first = next((n for n, day in enumerate(days) if day[2]), len(days))
+        return days[first:]
+
+
+def past(
+    history: Sequence[Event],
+    event: Transaction,
+    kind: str,
+    since: Mapping[str, int] | None = None,
+    ordinary: Sequence[bool] | None = None,
+) -> Past:
+    """What the event's entity of a kind went through; all of it where nothing says since when it is remembered."""
+    ordinary = ordinary_frauds_in(history, None) if ordinary is None else ordinary
+    first = (since or {}).get(kind, 0)
+    own = [
+        (earlier, ordinary[position])
+        for position, earlier in enumerate(history)
+        if position >= first and key_of(earlier, kind) == key_of(event, kind)
+    ]
+    transactions = [earlier for earlier, _ in own if isinstance(earlier, Transaction)]
+    labels = [earlier for earlier, _ in own if isinstance(earlier, Label)]
+    now = max([event.time, *(t.time for t in transactions)])
+    return Past(transactions, labels, now, [earlier for earlier, _ in own], [is_ordinary for _, is_ordinary in own])
+
+
+def ordinary_frauds_in(history: Sequence[Event], since: Sequence[Mapping[str, int]] | None) -> list[bool]:
+    """Whether each event is a label whose amount is unknown, or at most e times what its card pays by then."""
+    return [
+        isinstance(event, Label) and is_ordinary(history[(since[n].get("card", 0) if since else 0) : n], event)
+        for n, event in enumerate(history)
+    ]
+
+
+def is_ordinary(history: Sequence[Event], label: Label) -> bool:
+    paid = [
+        earlier
+        for earlier in history
+        if isinstance(earlier, Transaction) and earlier.card == label.card != 0 and not math.isnan(earlier.amount)
+    ]
+    if not paid or math.isnan(label.amount):
+        return True
+    weights = [2.0 ** (-(max(t.time for t in paid) - t.time) / 1e6 / HALF_LIFE_SECONDS["120d"]) for t in paid]
+    if math.fsum(weights) < NOTHING_LEFT:
+        return True
+    mean = math.fsum(math.log(1 + t.amount) * w for t, w in zip(paid, weights, strict=True)) / math.fsum(weights)
+    return math.log(1 + label.amount) - mean <= 1
 
 
 class Memory:
@@ -232,6 +301,20 @@ def seconds_since_first_fraud(own: Past, _: Transaction, __: str) -> float:
     return max(own.age_seconds(starts[-1]), 0.0) if starts else math.nan
 
 
+def ordinary_frauds(own: Past, _: Transaction, __: str) -> float:
+    return sum(frauds for _day, _transactions, frauds in own.matured())
+
+
+def ordinary_fraud_share(own: Past, event: Transaction, _: str) -> float:
+    known = ordinary_frauds(own, event, "")
+    return known / max(sum(transactions for _day, transactions, _ in own.matured()), known) if known else math.nan
+
+
+def cleared_since_fraud(own: Past, _event: Transaction, _: str) -> float:
+    last = max((day for day, _transactions, frauds in own.matured() if frauds), default=None)
+    return math.nan if last is None else sum(transactions for day, transactions, _ in own.matured() if day > last)
+
+
 OF_AN_ENTITY: dict[str, Callable[[Past, Transaction, str], float]] = {
     oracle.__name__: oracle
     for oracle in (
@@ -253,6 +336,9 @@ OF_AN_ENTITY: dict[str, Callable[[Past, Transaction, str], float]] = {
         risk,
         seconds_since_fraud,
         seconds_since_first_fraud,
+        ordinary_frauds,
+        ordinary_fraud_share,
+        cleared_since_fraud,
     )
 }
 
@@ -261,10 +347,15 @@ def truths(
     history: Sequence[Event],
     event: Transaction,
     features: Sequence[Feature] = FEATURES,
-    since: dict[str, int] | None = None,
+    since: Sequence[Mapping[str, int]] | None = None,
 ) -> dict[str, float]:
-    """What each feature of a transaction is, given all events before it, and since when who is remembered."""
-    pasts = {kind: past(history[(since or {}).get(kind, 0) :], event, kind) for kind in ENTITIES}
+    """What each feature of a transaction is, given all events before it.
+
+    `since` says of each event, and of the transaction last, since when its entities are remembered.
+    """
+    ordinary = ordinary_frauds_in(history, since)
+    remembered = since[len(history)] if since else {}
+    pasts = {kind: past(history, event, kind, remembered, ordinary) for kind in ENTITIES}
     values: dict[str, float] = {}
     for feature in features:
         if feature.entity is None:

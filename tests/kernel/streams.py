@@ -57,6 +57,8 @@ def labels(keys: st.SearchStrategy[int] = KEYS, others: st.SearchStrategy[int] =
         device=others,
         country=others,
         customer=others,
+        amount=AMOUNTS,
+        transaction_time=TIMES,
     )
 
 

@@ -51,7 +51,7 @@ BY_OWN_AMOUNT = [
     if feature.statistic in {"amount_log", "amount_is_zero", "amount_ratio", "amount_deviation"}
 ]
 OF_EVERYBODY: dict[str, Any] = {"card": 1, "merchant": 2, "device": 3, "country": 4, "customer": 5}
-ZERO_WHEN_NEW = {"count", "amount", "amount_peak", "seconds_late", "frauds", "risk"}
+ZERO_WHEN_NEW = {"count", "amount", "amount_peak", "seconds_late", "frauds", "risk", "ordinary_frauds"}
 
 
 def kernel_after(*streams_before: Sequence[Event]) -> Kernel:
@@ -87,8 +87,9 @@ def test_every_feature_equals_its_oracle_over_all_that_is_remembered(stream: lis
     kernel, memory = Kernel(SMALL), Memory(SMALL)
     log = [*A_CROWD, *stream]
     rows = iter(kernel.apply(events_of(log))[len(A_CROWD) :])
+    since: list[dict[str, int]] = []
     for position, event in enumerate(log):
-        since = memory.take(position, event)
+        since.append(memory.take(position, event))
         if isinstance(event, Transaction) and position >= len(A_CROWD):
             values = by_name(next(rows))
             for name, truth in truths(log[:position], event, since=since).items():
@@ -105,6 +106,7 @@ def test_a_feature_of_another_entity_and_half_life_is_one_line_of_the_registry(s
         Feature("amount_spread", "pair", "1d"),
         Feature("risk", "customer", "120d"),
         Feature("travel_kmh", "device"),
+        Feature("ordinary_fraud_share", "device"),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel_module, "_PROGRAM", Program.of(added))
@@ -396,6 +398,68 @@ def test_a_fraud_is_told_by_its_age_and_by_that_of_its_series() -> None:
     assert ages(10, 41) == (59, 59)
     assert ages(10, 41, 20) == (59, 59)  # late: neither the latest nor the first of a series
     assert ages(10, 101) == (0, 0)  # ahead of the transaction
+
+
+def at_merchant(*events: Event, at: int) -> tuple[float, float, float]:
+    """What the last days of a merchant say on a day, after events."""
+    features = last_of(*events, a_transaction(card=9, time=NOON + at * DAY))
+    names = ("ordinary_frauds", "ordinary_fraud_share", "cleared_since_fraud")
+    ordinary, share, cleared = (features[f"merchant_{name}"] for name in names)
+    return ordinary, share, cleared
+
+
+def paid_daily(*days: int) -> list[Event]:
+    return [a_transaction(time=NOON + day * DAY) for day in days]
+
+
+def found(day: int, *, amount: float = 20.0) -> Label:
+    return a_label(time=NOON + (day + 8) * DAY, transaction_time=NOON + day * DAY, amount=amount)
+
+
+def test_of_matured_days_it_is_told_how_many_frauds_they_had_and_what_followed() -> None:
+    daily = paid_daily(*range(14))
+
+    assert at_merchant(*daily, found(2), found(4), at=14) == (2, 2 / 5, 2)  # days 2 to 6 have matured, 5 and 6 follow
+    assert at_merchant(*daily[:12], found(2), found(4), at=12) == (2, 2 / 3, 0)
+    assert at_merchant(*daily, found(6), at=13)[0] == 0  # known, on a day that has not matured
+    assert at_merchant(*daily, found(2), at=2 + 45) == (1, 1 / 12, 11)
+    nothing = at_merchant(*daily, found(2), at=2 + 46)  # forgotten
+    assert nothing[0] == 0
+    assert all(math.isnan(value) for value in nothing[1:])
+
+
+def test_a_fraud_of_far_more_than_its_card_pays_says_nothing_of_the_merchant() -> None:
+    daily = paid_daily(*range(3))
+
+    assert at_merchant(*daily, found(1, amount=20.0 * math.e), at=12)[0] == 1
+    assert at_merchant(*daily, found(1, amount=21.1 * math.e), at=12)[0] == 0
+    assert at_merchant(*daily, found(1, amount=math.nan), at=12)[0] == 1
+    assert at_merchant(*daily, replace(found(1, amount=1e6), card=7), at=12)[0] == 1  # of that card nothing is known
+
+
+def test_a_fraud_of_a_day_that_the_merchant_does_not_remember_counts_for_no_day() -> None:
+    assert at_merchant(found(0), *paid_daily(0, 1), at=12)[0] == 0  # the label was there before the merchant
+    assert at_merchant(*paid_daily(50), found(4), at=51)[0] == 0
+    assert at_merchant(*paid_daily(0), found(3), at=12)[0] == 0  # ahead of its clock
+
+
+def test_days_hold_no_more_than_65_535_transactions() -> None:
+    many = events_of([a_transaction()] * 66_000)
+    kernel = Kernel(SMALL)
+    kernel.apply(many)
+    features = kernel.apply(events_of([found(0), a_transaction(time=NOON + 8 * DAY)]))
+
+    assert column(features, "merchant_ordinary_fraud_share") == [1 / 65_535]
+
+
+@pytest.mark.parametrize(
+    ("known_after_days", "share"), [(0, 1 / 3), (8, 1 / 2), (9, 1.0), (10, math.nan), (99, math.nan)]
+)
+def test_when_days_have_matured_is_what_the_kernel_is_told(known_after_days: int, share: float) -> None:
+    log = [*paid_daily(1, 2, 10), found(1), a_transaction(time=NOON + 10 * DAY)]
+    features = Kernel(SMALL, known_after_days).apply(events_of(log))
+
+    assert column(features, "merchant_ordinary_fraud_share")[-1:] == pytest.approx([share], nan_ok=True)
 
 
 def test_a_peak_is_the_largest_of_what_is_left_of_each_amount() -> None:

@@ -3,6 +3,7 @@
 import errno
 import math
 from dataclasses import fields, replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ from fraudline.kernel.events import ENTITY_KINDS, PRESENT_CHANNELS, REMOTE_CHANN
 from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.keys import NO_ENTITY, entity_key, optional_key
 from fraudline.kernel.program import QUANTITIES, Program
-from fraudline.kernel.registry import ENTITIES, FEATURES, KERNEL_VERSION, Feature
+from fraudline.kernel.registry import ENTITIES, FEATURES, KERNEL_VERSION, Feature, known_after_days
 from fraudline.kernel.statistic import STATISTICS
 from kernel.builders import (
     A_CROWD,
@@ -161,7 +162,7 @@ def test_room_that_the_machine_does_not_give_is_refused_with_its_size_and_the_wa
     with pytest.raises(ValueError, match="`max_entities` is 1,000,000") as raised:
         Kernel(1_000_000)
     assert str(raised.value) == (
-        "`max_entities` is 1,000,000; that many need 344,000,000 bytes, and the machine said: Cannot allocate memory. "
+        "`max_entities` is 1,000,000; that many need 472,000,000 bytes, and the machine said: Cannot allocate memory. "
         "Lower FRAUDLINE_MAX_ENTITIES or `--max-entities`."
     )
 
@@ -316,7 +317,10 @@ def test_the_compiled_code_and_the_registry_speak_of_the_same_things() -> None:
     for code, quantity in enumerate(QUANTITIES):
         assert getattr(layout, told.get(quantity, quantity.upper())) == code
     assert layout.GAP + layout.KINDS == layout.LATE
-    assert layout.LATE + layout.KINDS == layout.VALUES
+    assert layout.LATE + layout.KINDS == layout.ORDINARY_FRAUDS_OF
+    assert layout.ORDINARY_FRAUDS_OF + layout.KINDS == layout.ORDINARY_FRAUD_SHARE_OF
+    assert layout.ORDINARY_FRAUD_SHARE_OF + layout.KINDS == layout.CLEARED_OF
+    assert layout.CLEARED_OF + layout.KINDS == layout.VALUES
 
 
 def test_a_kind_keeps_what_its_features_need_and_nothing_else() -> None:
@@ -327,7 +331,25 @@ def test_a_kind_keeps_what_its_features_need_and_nothing_else() -> None:
     assert [tuple(row) for row in program.sums] == [(layout.ONE, 1), (layout.ONE, 4)]
     assert [card[layout.TAKES_LABELS], device[layout.TAKES_LABELS]] == [0, 1]
     assert program.kinds[layout.PAIR, layout.TAKES_TRANSACTIONS] == 0
-    assert Program.of(FEATURES).words * 8 == 320  # bytes, as documented
+    assert Program.of(FEATURES).words * 8 == 448  # bytes, as documented
+
+
+def test_days_are_kept_for_those_that_are_asked_for_them_and_what_a_card_pays_to_judge_their_frauds() -> None:
+    program = Program.of([Feature("cleared_since_fraud", "device")])
+    card, device = program.kinds[layout.CARD], program.kinds[list(ENTITIES).index("device")]
+
+    assert (card[layout.USED], device[layout.USED]) == (layout.HEADER + 2, layout.HEADER + layout.WORDS_OF_DAYS)
+    assert (card[layout.TAKES_LABELS], card[layout.DAYS], device[layout.DAYS]) == (1, 0, layout.HEADER)
+
+
+def test_days_before_a_fraud_is_known_are_not_negative() -> None:
+    with pytest.raises(ValueError, match="`known_after_days` is -1"):
+        Kernel(SMALL, known_after_days=-1)
+
+
+def test_the_frauds_of_a_day_are_known_after_the_last_of_its_midnights() -> None:
+    assert [known_after_days(timedelta(days=days)) for days in (0, 1, 7)] == [1, 2, 8]
+    assert known_after_days(timedelta(hours=12)) == 2
 
 
 def test_features_that_change_need_another_kernel_version() -> None:
@@ -414,6 +436,9 @@ def test_features_that_change_need_another_kernel_version() -> None:
         "merchant_risk_30d": 0.1326121791,
         "merchant_seconds_since_fraud": 90000,
         "merchant_seconds_since_first_fraud": 176400,
+        "merchant_ordinary_frauds": 1,
+        "merchant_ordinary_fraud_share": 0.5,
+        "merchant_cleared_since_fraud": 0,
         "pair_count_1d": 0.002399704992,
         "pair_count_30d": 2.361463414,
         "pair_amount_ratio_120d": 4.774946265,
@@ -447,5 +472,5 @@ def test_features_that_change_need_another_kernel_version() -> None:
         "customer_seconds_since_first_fraud": 176400,
     }
 
-    assert KERNEL_VERSION == "2"
+    assert KERNEL_VERSION == "3"
     assert by_name(Kernel(SMALL).apply(events_of(stream))[-1]) == pytest.approx(figures, rel=1e-8, nan_ok=True)

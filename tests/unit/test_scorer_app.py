@@ -1,6 +1,7 @@
 import asyncio
 import errno
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,9 +26,9 @@ async def test_more_entities_than_the_machine_has_room_for_is_a_setting_to_mend(
     }
     for name, value in given.items():
         monkeypatch.setenv(f"FRAUDLINE_{name}", value)
-    bundle: Any = object()
+    bundle: Any = SimpleNamespace(known_after_days=8)
     monkeypatch.setattr("fraudline_scorer.app.load_bundle", lambda _: bundle)
     monkeypatch.setattr("fraudline.kernel.kernel.mmap", refuse)
 
-    with pytest.raises(ConfigurationError, match=r"^FRAUDLINE_MAX_ENTITIES: .* 1,000,000,000; .* 344,000,000,000 "):
+    with pytest.raises(ConfigurationError, match=r"^FRAUDLINE_MAX_ENTITIES: .* 1,000,000,000; .* 472,000,000,000 "):
         await main(load(ScorerSettings), asyncio.Event())

@@ -54,16 +54,17 @@ def test_labels_come_before_the_transactions_of_the_day_on_which_they_fall_due()
     assert events.kind.tolist() == [TRANSACTION, TRANSACTION, TRANSACTION, LABEL, TRANSACTION, TRANSACTION]
     assert events.time[3] == micros(at(2, 0))
     assert events.weight.tolist() == [0, 0, 0, 1, 0, 0]
-    assert events.amount.tolist() == [10, 10, 10, 0, 10, 10]
+    assert events.transaction_time[2:4].tolist() == [micros(at(1, 23)), micros(at(0, 12))]
 
 
-def test_a_label_names_every_entity_of_its_transaction_and_nothing_else_of_it() -> None:
+def test_a_label_has_the_entities_and_the_amount_of_its_transaction_and_nothing_else_of_it() -> None:
     told = {"device_id": "d", "customer_id": "p", "merchant_country": "NG", "billing_country": "AT", "channel": "moto"}
     history = a_history((at(0), True), (at(9), False), card_id="c", merchant_id="m", **told)
     placed = History(history.frame.with_columns(latitude=pl.lit(48.2), longitude=pl.lit(16.4)))
 
     events = point_in_time(placed, RATES)
 
+    assert events.amount.tolist() == [10, 10, 10]
     identifiers = zip(ENTITY_KINDS, ("c", "m", "d", "NG", "p"), strict=True)
     assert events.keys.tolist() == [[entity_key(kind, name) for kind, name in identifiers]] * 3
     for column, value in (("latitude", 48.2), ("longitude", 16.4), ("abroad", 1), ("remote", 1)):

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fraudline.kernel.days import count_fraud, count_transaction, empty_days, forget_frauds, look_back
 from fraudline.kernel.events import LABEL, TRANSACTION
 from fraudline.kernel.jit import entry, part, prepare
 from fraudline.kernel.layout import (
@@ -17,13 +18,18 @@ from fraudline.kernel.layout import (
     AT_Z,
     BLOCK,
     BY_HALF_LIFE,
+    CARD,
+    CLEARED_OF,
     CLOCK,
     DAY,
+    DAYS,
     ENTITY,
     FIRST,
     FRAUDS_FROM,
     FRAUDS_UNTIL,
     GAP,
+    HABIT_KNOWN,
+    HABIT_LOG,
     HALF_LIFE,
     HEADER,
     HOUR,
@@ -42,6 +48,8 @@ from fraudline.kernel.layout import (
     LOG,
     LOG_SQUARE,
     ONE,
+    ORDINARY_FRAUD_SHARE_OF,
+    ORDINARY_FRAUDS_OF,
     PEAK,
     PLACE,
     PLACE_TIME,
@@ -64,13 +72,14 @@ from fraudline.kernel.layout import (
     Z,
 )
 from fraudline.kernel.ring import by_idleness, make, touch, undo
-from fraudline.kernel.table import Floats, Ints, Keys, Links, find, look_up
-from fraudline.kernel.values import seconds_between, value_of, value_of_transaction
+from fraudline.kernel.table import Floats, Ints, Keys, Links, Shorts, find, look_up
+from fraudline.kernel.values import mean_of, seconds_between, value_of, value_of_transaction
 
 _LARGEST_AMOUNT: Final = 1e18  # above it an amount counts as unknown: its powers must never reach infinity
 _NORTHMOST: Final = 90.0  # degrees
 _EASTMOST: Final = 180.0
 _SERIES_SECONDS: Final = 2_592_000.0  # without a label end a series of them
+_ORDINARY_LOG: Final = 1.0  # above the card's mean an ordinary fraud has at most this: e times what it usually pays
 _MICROSECONDS_OF_HOUR: Final = 3_600_000_000
 _MICROSECONDS_OF_DAY: Final = 86_400_000_000
 _MICROSECONDS_OF_WEEK: Final = 604_800_000_000
@@ -111,7 +120,15 @@ def look_at(
 
 @part
 def advance(
-    kind: int, row: int, time: int, kinds: Ints, sums: Ints, half_lives: Floats, words: Ints, floats: Floats
+    kind: int,
+    row: int,
+    time: int,
+    kinds: Ints,
+    sums: Ints,
+    half_lives: Floats,
+    words: Ints,
+    floats: Floats,
+    shorts: Shorts,
 ) -> tuple[float, float]:
     """Bring a row to now; return the seconds since its last transaction (NaN for none) and the seconds of lateness."""
     if words[row, SEEN] == 0:
@@ -129,20 +146,36 @@ def advance(
                 decay = math.exp2(-gap / half_lives[last])
             floats[row, word] *= decay
             word += 1
+    if kinds[kind, DAYS] > 0:
+        empty_days(kinds[kind, DAYS], row, words[row, CLOCK], time, shorts)
     words[row, CLOCK] = time
     return gap, 0.0
 
 
 @part
 def bring_to_now(
-    own: Ints, time: int, kinds: Ints, sums: Ints, half_lives: Floats, words: Ints, floats: Floats, values: Floats
+    own: Ints,
+    time: int,
+    known_after_days: int,
+    kinds: Ints,
+    sums: Ints,
+    half_lives: Floats,
+    words: Ints,
+    floats: Floats,
+    shorts: Shorts,
+    values: Floats,
 ) -> None:
-    """Bring the rows of a transaction's entities to now."""
+    """Bring the rows of a transaction's entities to now, and write what that tells of them."""
     for kind in range(KINDS):
         row = own[kind, SOUGHT_ROW]
         if row >= 0:
-            gap, late = advance(kind, row, time, kinds, sums, half_lives, words, floats)
+            gap, late = advance(kind, row, time, kinds, sums, half_lives, words, floats, shorts)
             values[GAP + kind], values[LATE + kind] = gap, late
+            frauds, share, cleared = 0.0, math.nan, math.nan
+            if kinds[kind, DAYS] > 0 and floats[row, LABELS] > 0.0:
+                frauds, share, cleared = look_back(kinds[kind, DAYS], row, words[row, CLOCK], known_after_days, shorts)
+            values[ORDINARY_FRAUDS_OF + kind] = frauds
+            values[ORDINARY_FRAUD_SHARE_OF + kind], values[CLEARED_OF + kind] = share, cleared
 
 
 @part
@@ -166,6 +199,7 @@ def write_features(
         else:
             features[column] = value_of(
                 statistic,
+                kind,
                 words,
                 floats,
                 own[kind, SOUGHT_ROW],
@@ -173,8 +207,6 @@ def write_features(
                 columns[column, WORD + 1],
                 columns[column, WORD + 2],
                 half_lives[columns[column, HALF_LIFE]],
-                values[GAP + kind],
-                values[LATE + kind],
                 time,
                 values,
             )
@@ -192,6 +224,7 @@ def absorb(
     half_lives: Floats,
     words: Ints,
     floats: Floats,
+    shorts: Shorts,
 ) -> None:
     """Count a transaction in a row that was brought to now."""
     words[row, SEEN] += 1
@@ -206,6 +239,8 @@ def absorb(
         else:
             floats[row, word] += value
         word += 1
+    if kinds[kind, DAYS] > 0:
+        count_transaction(kinds[kind, DAYS], row, words[row, CLOCK], time, shorts)
     place = kinds[kind, PLACE]
     if place > 0 and not math.isnan(values[AT_X]):
         known = floats[row, place + X] != 0.0 or floats[row, place + Y] != 0.0 or floats[row, place + Z] != 0.0
@@ -217,30 +252,47 @@ def absorb(
 
 
 @part
+def is_ordinary(amount: float, own: Ints, kinds: Ints, floats: Floats) -> bool:
+    """Return whether a fraud's amount is what its card might have paid, by what is known of the card now."""
+    row = own[CARD, SOUGHT_ROW]
+    if row < 0 or not 0.0 <= amount <= _LARGEST_AMOUNT:
+        return True
+    usual = mean_of(floats[row, kinds[CARD, HABIT_LOG]], floats[row, kinds[CARD, HABIT_KNOWN]])
+    return math.isnan(usual) or math.log1p(amount) - usual <= _ORDINARY_LOG
+
+
+@part
 def apply_label(
     kind: int,
     row: int,
     time: int,
     weight: float,
+    transaction_time: int,
+    ordinary: bool,  # noqa: FBT001 - as above
     kinds: Ints,
     frauds: Ints,
     half_lives: Floats,
     words: Ints,
     floats: Floats,
+    shorts: Shorts,
 ) -> None:
     """Count a label in a row, on the clock of its labels, so that no label moves the clock of its transactions.
 
     An entity that was never seen is made by its first label, with that label alone: a fraud may become known before
     this log shows the entity. When as many frauds were taken back as became known, nothing of them is left, no
     rounding error either: a residue of 1e-17 would stand on the wrong side of a tree's split at zero. Otherwise no
-    count goes under zero, and the clock and the series stay where a label that was taken back had put them.
+    count goes under zero, and the clock and the series stay where a label that was taken back had put them. Whether a
+    fraud that is taken back was ordinary is asked anew: the card's habit may have moved over the line since.
     """
+    days = kinds[kind, DAYS]
     known = floats[row, LABELS] + weight
     word = HEADER + kinds[kind, SUMS_UNTIL] - kinds[kind, SUMS_FROM]
     if known <= 0.0:
         words[row, LABEL_CLOCK] = 0
         words[row, LABEL_FIRST] = 0
         floats[row, LABELS] = 0.0
+        if days > 0:
+            forget_frauds(days, row, shorts)
         for n in range(kinds[kind, FRAUDS_FROM], kinds[kind, FRAUDS_UNTIL]):
             floats[row, word + n - kinds[kind, FRAUDS_FROM]] = 0.0
         return
@@ -254,6 +306,8 @@ def apply_label(
             words[row, LABEL_FIRST] = time
         words[row, LABEL_CLOCK] = max(time, words[row, LABEL_CLOCK])
     floats[row, LABELS] = known
+    if days > 0 and ordinary and words[row, SEEN] > 0:
+        count_fraud(days, row, words[row, CLOCK], transaction_time, weight, shorts)
     for n in range(kinds[kind, FRAUDS_FROM], kinds[kind, FRAUDS_UNTIL]):
         by_gap = math.exp2(-abs(gap) / half_lives[frauds[n]])
         if gap >= 0.0:
@@ -307,6 +361,8 @@ def apply_events(
     abroad: Floats,
     remote: Floats,
     weight: Floats,
+    transaction_time: Ints,
+    known_after_days: int,
     columns: Ints,
     sums: Ints,
     frauds: Ints,
@@ -318,14 +374,15 @@ def apply_events(
     journal: Ints,
     tally: Ints,
     floats: Floats,
+    shorts: Shorts,
     values: Floats,
     sought: Ints,
     features: Floats,
 ) -> int:
     """Apply events in order, write a row of features for each transaction, return the number of these rows.
 
-    `floats` is `words` seen as floats; `values` and `sought` are scratch. Room for a journal entry for each entity is
-    the caller's to provide.
+    `floats` is `words` seen as floats, `shorts` the same as integers of 16 bits; `values` and `sought` are
+    scratch. Room for a journal entry for each entity is the caller's to provide.
     """
     transaction = 0
     for n in range(event.size):
@@ -334,18 +391,32 @@ def apply_events(
         own = sought[n % BLOCK * KINDS : n % BLOCK * KINDS + KINDS]
         take_up(own, kinds, buckets, links, words, journal, tally)
         if event[n] == LABEL:
+            ordinary = is_ordinary(amount[n], own, kinds, floats)
             for kind in range(KINDS):
                 row = own[kind, SOUGHT_ROW]
                 if row >= 0:
-                    apply_label(kind, row, time[n], weight[n], kinds, frauds, half_lives, words, floats)
+                    apply_label(
+                        kind,
+                        row,
+                        time[n],
+                        weight[n],
+                        transaction_time[n],
+                        ordinary,
+                        kinds,
+                        frauds,
+                        half_lives,
+                        words,
+                        floats,
+                        shorts,
+                    )
             continue
         look_at(time[n], amount[n], latitude[n], longitude[n], abroad[n], remote[n], values)
-        bring_to_now(own, time[n], kinds, sums, half_lives, words, floats, values)
+        bring_to_now(own, time[n], known_after_days, kinds, sums, half_lives, words, floats, shorts, values)
         write_features(own, time[n], columns, half_lives, words, floats, values, features[transaction])
         for kind in range(KINDS):
             row = own[kind, SOUGHT_ROW]
             if row >= 0:
-                absorb(kind, row, time[n], values[LATE + kind], values, kinds, sums, half_lives, words, floats)
+                absorb(kind, row, time[n], values[LATE + kind], values, kinds, sums, half_lives, words, floats, shorts)
         transaction += 1
     return transaction
 
@@ -356,11 +427,11 @@ def prepare_entries() -> None:
     keys = "Array(uint64, 2, 'C', True)"
     program = "int64[:, ::1], int64[:, ::1], int64[::1], float64[::1]"
     state = "int64[:, ::1], int32[::1], int32[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1]"
-    scratch = "float64[:, ::1], float64[::1], int64[:, ::1]"
+    scratch = "float64[:, ::1], uint16[:, ::1], float64[::1], int64[:, ::1]"
     prepare(count_transactions, f"int64({events}, {floats})")
     prepare(
         apply_events,
-        f"int64({events}, {times}, {floats}, {keys}, {', '.join([floats] * 5)}, "
+        f"int64({events}, {times}, {floats}, {keys}, {', '.join([floats] * 5)}, {times}, int64, "
         f"{program}, {state}, {scratch}, float64[:, ::1])",
     )
     prepare(undo, f"void(int64, {state})")

@@ -27,6 +27,7 @@ _DTYPES = {
     "abroad": np.dtype(np.float64),
     "remote": np.dtype(np.float64),
     "weight": np.dtype(np.float64),
+    "transaction_time": np.dtype(np.int64),
 }
 _MORE_DIMENSIONS = {"keys": (len(ENTITY_KINDS),)}
 
@@ -38,7 +39,7 @@ class Events:
     Attributes:
         kind: `TRANSACTION` or `LABEL`.
         time: Microseconds since 1970 UTC: min(occurred_at, accepted_at) of a transaction, reported_at of a label.
-        amount: The amount in the base currency; NaN where no rate is known; 0 for labels.
+        amount: The amount in the base currency; NaN where no rate is known. A label has that of its transaction.
         keys: The keys of the event's entities, by `ENTITY_KINDS`, of shape (events, kinds) and in C order;
             `keys.NO_ENTITY` where it has none. A label has those of its transaction.
         latitude: Where the payment was made, degrees north; NaN where that is not known, and for labels.
@@ -47,6 +48,7 @@ class Events:
         remote: What `remote_of` says of the transaction; NaN for labels.
         weight: +1 where a fraud became known, -1 where that is taken back, with the same `time` as the effect that it
             takes back; 0 for transactions.
+        transaction_time: Of a label, the `time` of its transaction; of a transaction, its own.
 
     Raises:
         ValueError: An array has the wrong type, shape or length.
@@ -61,6 +63,7 @@ class Events:
     abroad: NDArray[np.float64]
     remote: NDArray[np.float64]
     weight: NDArray[np.float64]
+    transaction_time: NDArray[np.int64]
 
     def __post_init__(self) -> None:
         for name, dtype in _DTYPES.items():

@@ -12,7 +12,14 @@ from fraudline.kernel import counters, layout, ring
 from fraudline.kernel.events import Events
 from fraudline.kernel.layout import ENTITIES, EVICTED, JOURNALLED, SERIAL, SERIAL_TOUCHED
 from fraudline.kernel.program import Program
-from fraudline.kernel.registry import FEATURES, KERNEL_VERSION, LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
+from fraudline.kernel.registry import (
+    FEATURES,
+    KERNEL_VERSION,
+    KNOWN_AFTER_DAYS,
+    LEAST_ENTITIES,
+    MAX_ENTITIES,
+    MOST_ENTITIES,
+)
 
 _PROGRAM: Final = Program.of(FEATURES)
 _CHUNK: Final = 4_096  # events a pass: bounds how far ahead room is made, however long a batch is
@@ -32,27 +39,32 @@ class Kernel:
 
     State is a function of the events alone, whatever the batches they came in: fed the same events, two kernels for
     equally many entities agree bit for bit. Once `max_entities` are known, each new one takes the place of the one
-    that no event has touched for the longest, transactions and labels alike.
+    that no event has touched for the longest, transactions and labels alike. `known_after_days` changes what is read,
+    not what is kept.
 
     Its tables are reserved in full and never grow, so no batch waits for that. The system gives memory page by page as
-    entities come, 344 bytes for each: 320 of counters, 16 of links, 8 of the table that finds them; 1.72 GB for five
+    entities come, 472 bytes for each: 448 of counters, 16 of links, 8 of the table that finds them; 2.36 GB for five
     million, next to nothing for those that are not there yet.
 
     A kernel belongs to one thread at a time; it lets go of the interpreter's lock while it computes.
 
     Args:
         max_entities: How many entities are remembered at most, of all kinds together.
+        known_after_days: After how many days the frauds of a day should all be known; what the model was trained with.
 
     Raises:
         ValueError: `max_entities` leaves an event's own entities no room beside each other, is beyond the tables, or
-            needs more than the machine gives.
+            needs more than the machine gives; `known_after_days` is negative.
     """
 
-    def __init__(self, max_entities: int = MAX_ENTITIES) -> None:
+    def __init__(self, max_entities: int = MAX_ENTITIES, known_after_days: int = KNOWN_AFTER_DAYS) -> None:
         if not LEAST_ENTITIES <= max_entities <= MOST_ENTITIES:
             raise ValueError(
                 f"`max_entities` is {max_entities:,}; a kernel remembers from {LEAST_ENTITIES} to {MOST_ENTITIES:,}."
             )
+        if known_after_days < 0:
+            raise ValueError(f"`known_after_days` is {known_after_days}; no fraud is known before its day.")
+        self._known_after_days = known_after_days
         counters.prepare_entries()
         buckets = max(max_entities * layout.BUCKETS_PER_ROW, layout.BUCKETS_AT_FIRST)
         try:
@@ -73,6 +85,7 @@ class Kernel:
         self._savepoints = [0]
         self._scratch = (
             self._words.view(np.float64),
+            self._words.view(np.uint16),
             np.zeros(layout.VALUES, np.float64),
             np.zeros((layout.BLOCK * layout.KINDS + 1, layout.FIELDS_OF_SOUGHT), np.int64),
         )
@@ -129,6 +142,8 @@ class Kernel:
                 np.ascontiguousarray(part.abroad),
                 np.ascontiguousarray(part.remote),
                 np.ascontiguousarray(part.weight),
+                np.ascontiguousarray(part.transaction_time),
+                self._known_after_days,
                 _PROGRAM.columns,
                 _PROGRAM.sums,
                 _PROGRAM.frauds,

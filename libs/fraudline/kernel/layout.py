@@ -1,8 +1,8 @@
 """Where things stand in the kernel's arrays: every number that its compiled code knows them by.
 
 An entity is a row of words of 8 bytes; a word is an integer or a float by its name here. After the header come the
-sums that its kind keeps, by half-life, then its frauds by half-life, then its place (`program.py` says which). What is
-left of the row stays zero.
+sums that its kind keeps, by half-life, then its frauds by half-life, then its place, then its last days (`program.py`
+says which). What is left of the row stays zero.
 """
 
 from typing import Final
@@ -31,6 +31,13 @@ Z: Final = 2
 PLACE_TIME: Final = 3
 WORDS_OF_PLACE: Final = 4
 WORDS_OF_CACHE_LINE: Final = 8
+# Days: two integers of 16 bits each.
+DAYS_KEPT: Final = 46  # as many as fit into the cache lines that a merchant's sums begin
+TRANSACTIONS_OF_DAY: Final = 0
+FRAUDS_OF_DAY: Final = 1
+SHORTS_OF_DAY: Final = 2
+SHORTS_OF_WORD: Final = 4
+WORDS_OF_DAYS: Final = DAYS_KEPT * SHORTS_OF_DAY // SHORTS_OF_WORD
 
 # The links of a row.
 OLDER: Final = 0
@@ -69,7 +76,10 @@ PLACE: Final = 4  # its first word; 0 for none
 USED: Final = 5  # words of the row
 TAKES_TRANSACTIONS: Final = 6
 TAKES_LABELS: Final = 7
-FIELDS_OF_KIND: Final = 8
+DAYS: Final = 8  # the first word of its days; 0 for none
+HABIT_KNOWN: Final = 9  # of a card: the sums that say what it usually pays; 0 for none
+HABIT_LOG: Final = 10
+FIELDS_OF_KIND: Final = 11
 QUANTITY: Final = 0
 BY_HALF_LIFE: Final = 1
 FIELDS_OF_SUM: Final = 2
@@ -98,7 +108,10 @@ AT_Y: Final = 18
 AT_Z: Final = 19
 GAP: Final = 20  # and one for each further kind: seconds since its entity's last transaction
 LATE: Final = 26  # the same: seconds of lateness
-VALUES: Final = 32
+ORDINARY_FRAUDS_OF: Final = 32  # the same: what its last days say
+ORDINARY_FRAUD_SHARE_OF: Final = 38
+CLEARED_OF: Final = 44
+VALUES: Final = 50
 
 # What is sought for each event and kind of a block.
 BLOCK: Final = 32  # events looked up together
@@ -132,3 +145,6 @@ FRAUDS: Final = 20
 RISK: Final = 21
 SECONDS_SINCE_FRAUD: Final = 22
 SECONDS_SINCE_FIRST_FRAUD: Final = 23
+ORDINARY_FRAUDS: Final = 24
+ORDINARY_FRAUD_SHARE: Final = 25
+CLEARED_SINCE_FRAUD: Final = 26

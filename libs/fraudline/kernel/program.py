@@ -34,6 +34,9 @@ KINDS: Final = tuple(ENTITIES)
 
 _FRAUDS: Final = "frauds"
 _PLACE: Final = "place"
+_DAYS: Final = "days"
+_WITHOUT_HALF_LIFE: Final = {_PLACE: layout.WORDS_OF_PLACE, _DAYS: layout.WORDS_OF_DAYS}  # with their words
+_HABIT: Final = (("known", "120d"), ("log", "120d"))  # what a card usually pays
 _HALF_LIVES: Final = tuple(HALF_LIFE_SECONDS)
 _CODES: Final = {statistic.name: code for code, statistic in enumerate(STATISTICS)}
 
@@ -65,39 +68,51 @@ class Program:
     def of(cls, features: Sequence[Feature]) -> "Program":
         """Derive the program of features, which are its columns in their order."""
         kinds = np.zeros((len(KINDS), layout.FIELDS_OF_KIND), np.int64)
+        judges_frauds = any(need[0] == _DAYS for feature in features for need in _needs(feature))
         words: dict[tuple[str, _Need], int] = {}
         sums: list[tuple[int, int]] = []
         frauds: list[int] = []
         for code, kind in enumerate(KINDS):
             own = [feature for feature in features if feature.entity == kind]
             needs = {need for feature in own for need in _needs(feature)}
+            is_judged = judges_frauds and code == layout.CARD
+            needs |= set(_HABIT) if is_judged else set()
             own_sums = sorted((_HALF_LIVES.index(h), QUANTITIES.index(q)) for q, h in needs if q in QUANTITIES)
             own_frauds = sorted(_HALF_LIVES.index(h) for q, h in needs if q == _FRAUDS)
             kept: list[_Need] = [
                 *((QUANTITIES[quantity], _HALF_LIVES[half_life]) for half_life, quantity in own_sums),
                 *((_FRAUDS, _HALF_LIVES[half_life]) for half_life in own_frauds),
-                *(need for need in needs if need[0] == _PLACE),
             ]
             words |= {(kind, need): layout.HEADER + n for n, need in enumerate(kept)}
-            place = words.get((kind, (_PLACE, "")), 0)
+            used = layout.HEADER + len(kept)
+            for quantity, size in _WITHOUT_HALF_LIFE.items():
+                if (quantity, "") in needs:
+                    words[kind, (quantity, "")] = used
+                    used += size
             kinds[code, layout.SUMS_FROM] = len(sums)
             kinds[code, layout.FRAUDS_FROM] = len(frauds)
             sums += [(quantity, half_life) for half_life, quantity in own_sums]
             frauds += own_frauds
             kinds[code, layout.SUMS_UNTIL] = len(sums)
             kinds[code, layout.FRAUDS_UNTIL] = len(frauds)
-            kinds[code, layout.PLACE] = place
-            kinds[code, layout.USED] = place + layout.WORDS_OF_PLACE if place else layout.HEADER + len(kept)
-            kinds[code, layout.TAKES_TRANSACTIONS] = bool(own)
-            kinds[code, layout.TAKES_LABELS] = any(STATISTICS[_CODES[feature.statistic]].of_labels for feature in own)
-        used = int(kinds[:, layout.USED].max())
+            kinds[code, layout.PLACE] = words.get((kind, (_PLACE, "")), 0)
+            kinds[code, layout.DAYS] = words.get((kind, (_DAYS, "")), 0)
+            kinds[code, layout.HABIT_KNOWN : layout.HABIT_LOG + 1] = [
+                words[kind, n] if is_judged else 0 for n in _HABIT
+            ]
+            kinds[code, layout.USED] = used
+            kinds[code, layout.TAKES_TRANSACTIONS] = bool(own) or is_judged
+            kinds[code, layout.TAKES_LABELS] = is_judged or any(
+                STATISTICS[_CODES[feature.statistic]].of_labels for feature in own
+            )
+        widest = int(kinds[:, layout.USED].max())
         return cls(
             columns=np.array([_column(feature, words) for feature in features], np.int64).reshape(-1, layout.FIELDS),
             kinds=kinds,
             sums=np.array(sums, np.int64).reshape(-1, layout.FIELDS_OF_SUM),
             frauds=np.array(frauds, np.int64),
             half_lives=np.array(list(HALF_LIFE_SECONDS.values()), np.float64),
-            words=-(-used // layout.WORDS_OF_CACHE_LINE) * layout.WORDS_OF_CACHE_LINE,
+            words=-(-widest // layout.WORDS_OF_CACHE_LINE) * layout.WORDS_OF_CACHE_LINE,
         )
 
 
@@ -105,7 +120,7 @@ def _needs(feature: Feature) -> Iterator[_Need]:
     """Yield the quantities that a feature needs, each with its half-life, "" where it has none."""
     for need in STATISTICS[_CODES[feature.statistic]].needs:
         quantity, _, fixed = need.partition("@")
-        yield quantity, "" if quantity == _PLACE else fixed or feature.half_life or ""
+        yield quantity, "" if quantity in _WITHOUT_HALF_LIFE else fixed or feature.half_life or ""
 
 
 def _column(feature: Feature, words: dict[tuple[str, _Need], int]) -> list[int]:

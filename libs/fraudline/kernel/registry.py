@@ -8,15 +8,21 @@ before. A mean takes the known amounts alone and is NaN without any. A label cou
 the entity's labels. Where the amount is unknown (no rate), what needs it is NaN; where a transaction has no such
 entity, all that is told of it is.
 
+A fraud is ordinary if its amount was what its card might have paid: unknown, or with an `amount_log` at most 1 above
+the card's mean by 120 days, as that was when the fraud was reported. Then the merchant is a likelier leak than the
+card. A day (UTC) of an entity has matured when its frauds should all be known: `known_after_days` later, by the
+entity's clock. The last 46 days are remembered.
+
 A feature is a statistic (`statistic.py`) of an entity by a half-life; the name says all three.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from fraudline.kernel.statistic import STATISTICS
 
-KERNEL_VERSION: Final = "2"
+KERNEL_VERSION: Final = "3"
 """Changes whenever any bit of any feature may change; a model is bound to the version it was trained with."""
 
 MAX_ENTITIES: Final = 5_000_000
@@ -27,6 +33,9 @@ LEAST_ENTITIES: Final = 64
 
 MOST_ENTITIES: Final = 2**30
 """Of the same: one more than a row and twice their number fit into the links and the hashes."""
+
+KNOWN_AFTER_DAYS: Final = 8
+"""After how many days the frauds of a day are known where nothing else is said: 7 days after each, at midnight."""
 
 HALF_LIFE_SECONDS: Final = {
     "10m": 600.0,
@@ -90,6 +99,14 @@ class Feature:
         )
 
 
+def known_after_days(label_delay: timedelta) -> int:
+    """Return after how many days all frauds of a day are known, if each is at the first midnight `label_delay` later.
+
+    With 7 days, those of day d on day d + 8.
+    """
+    return -(-label_delay // timedelta(days=1)) + 1
+
+
 def _of(entity: str | None, *statistics: str) -> tuple[Feature, ...]:
     """Return an entity's features, each statistic with the half-lives that stand behind it."""
     features: list[Feature] = []
@@ -139,6 +156,9 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "risk 1d 7d 30d",
         "seconds_since_fraud",
         "seconds_since_first_fraud",
+        "ordinary_frauds",
+        "ordinary_fraud_share",
+        "cleared_since_fraud",
     ),
     *_of(
         "pair",

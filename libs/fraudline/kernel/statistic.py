@@ -18,7 +18,7 @@ class Statistic:
         definition: What the value is, in one line, and when it is NaN; with {entity} and {half_life} to be filled in.
         needs: The quantities (`program.QUANTITIES`) that a row must keep for it, in the order in which the compiled
             code takes their words: by the feature's half-life, or by the one that is named after an @. Beside them
-            there are "frauds", kept by labels, and "place", the latest known.
+            there are "frauds", kept by labels, "place", the latest known, and "days", the last ones.
         of_labels: Whether labels change it.
     """
 
@@ -133,6 +133,27 @@ STATISTICS: Final[tuple[Statistic, ...]] = (
         "seconds_since_first_fraud",
         "seconds",
         "from the first of the latest series of labels of {entity}, each within 30 days of the last; or NaN",
+        of_labels=True,
+    ),
+    Statistic(
+        "ordinary_frauds",
+        "frauds",
+        "ordinary frauds of {entity} that are known of its matured days; 0 without any",
+        ("days",),
+        of_labels=True,
+    ),
+    Statistic(
+        "ordinary_fraud_share",
+        "frauds a transaction",
+        "ordinary frauds of {entity} / its transactions, on matured days from the first such fraud's on; or NaN",
+        ("days",),
+        of_labels=True,
+    ),
+    Statistic(
+        "cleared_since_fraud",
+        "transactions",
+        "transactions of {entity} on matured days after that of its last ordinary fraud; NaN without one",
+        ("days",),
         of_labels=True,
     ),
 )

@@ -42,6 +42,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Keys = NDArray[np.uint64]
 Links = NDArray[np.int32]
+Shorts = NDArray[np.uint16]
 
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 _KIND_SPREAD: Final = np.uint64(0xC2B2AE3D27D4EB4F)

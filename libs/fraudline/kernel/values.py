@@ -23,11 +23,14 @@ from fraudline.kernel.layout import (
     AT_X,
     AT_Y,
     AT_Z,
+    CLEARED_OF,
+    CLEARED_SINCE_FRAUD,
     CLOCK,
     COUNT,
     DAY,
     FIRST,
     FRAUDS,
+    GAP,
     HOUR,
     HOUR_COS,
     HOUR_HABIT,
@@ -39,6 +42,11 @@ from fraudline.kernel.layout import (
     LABEL_CLOCK,
     LABEL_FIRST,
     LABELS,
+    LATE,
+    ORDINARY_FRAUD_SHARE,
+    ORDINARY_FRAUD_SHARE_OF,
+    ORDINARY_FRAUDS,
+    ORDINARY_FRAUDS_OF,
     PLACE_TIME,
     REMOTE,
     RISK,
@@ -133,6 +141,7 @@ def value_of_transaction(statistic: int, values: Floats) -> float:
 @part
 def value_of(
     statistic: int,
+    kind: int,
     words: Ints,
     floats: Floats,
     row: int,
@@ -140,8 +149,6 @@ def value_of(
     second: int,
     third: int,
     half_life_seconds: float,
-    gap: float,
-    late: float,
     time: int,
     values: Floats,
 ) -> float:
@@ -149,6 +156,7 @@ def value_of(
 
     Args:
         statistic: Its number.
+        kind: The entity's kind.
         words: All rows, as integers.
         floats: The same, as floats.
         row: The entity's row, brought to now.
@@ -156,10 +164,8 @@ def value_of(
         second: The word of the second.
         third: The word of the third.
         half_life_seconds: The feature's half-life.
-        gap: Seconds since the entity's last transaction; NaN for none.
-        late: Seconds by which the transaction is late.
         time: The transaction's time.
-        values: What `look_at` wrote of the transaction.
+        values: What `look_at` wrote of the transaction, and `bring_to_now` of its entities.
     """
     value = math.nan
     a, b, c = floats[row, first], floats[row, second], floats[row, third]
@@ -174,12 +180,12 @@ def value_of(
     elif statistic == AMOUNT_SPREAD:
         value = math.sqrt(variance_of(a, b, c))
     elif statistic == SECONDS_SINCE_LAST:
-        value = gap
+        value = float(values[GAP + kind])
     elif statistic == SECONDS_SINCE_FIRST:
         if words[row, SEEN] > 0:
             value = seconds_between(words[row, FIRST], words[row, CLOCK])
     elif statistic == SECONDS_LATE:
-        value = late
+        value = float(values[LATE + kind])
     elif statistic == VELOCITY:
         value = float((a + 1.0) / (b * (half_life_seconds / _EXPECTED_BY_SECONDS) + 1.0))
     elif statistic == HOUR_HABIT:
@@ -196,6 +202,12 @@ def value_of(
         value = frauds_of(a, floats[row, LABELS], age, half_life_seconds)
         if statistic == RISK:
             value /= b + _RISK_PRIOR
+    elif statistic == ORDINARY_FRAUDS:
+        value = float(values[ORDINARY_FRAUDS_OF + kind])
+    elif statistic == ORDINARY_FRAUD_SHARE:
+        value = float(values[ORDINARY_FRAUD_SHARE_OF + kind])
+    elif statistic == CLEARED_SINCE_FRAUD:
+        value = float(values[CLEARED_OF + kind])
     elif floats[row, LABELS] > 0.0:
         if statistic == SECONDS_SINCE_FRAUD:
             value = max(seconds_between(words[row, LABEL_CLOCK], words[row, CLOCK]), 0.0)

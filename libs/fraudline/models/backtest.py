@@ -72,7 +72,7 @@ def backtest(
     events = point_in_time(history, bundle.rates, label_delay)
     is_transaction = events.kind == TRANSACTION
     begin = int(np.flatnonzero(is_transaction)[start])
-    kernel = Kernel(max_entities)
+    kernel = Kernel(max_entities, bundle.known_after_days)
     for step in range(0, begin, _EVENTS_A_STEP):
         progress(WARMING, step / begin)
         featured(kernel, events.part(step, min(step + _EVENTS_A_STEP, begin)))

@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from fraudline.domain.policy import Thresholds
-from fraudline.kernel.registry import FEATURES, KERNEL_VERSION
+from fraudline.kernel.registry import FEATURES, KERNEL_VERSION, known_after_days
 from fraudline.models.booster import contributions, load_booster, raw_scores
 from fraudline.models.errors import BundleError
 from fraudline.models.manifest import CARD_FILE, FORMAT, MANIFEST_FILE, MODEL_FILE, RATES_FILE, REPORT_FILE, Manifest
@@ -80,6 +80,11 @@ class Bundle:
         bundle = cls(manifest, _read_trees(directory / MODEL_FILE, files[MODEL_FILE], manifest.trees), rates)
         bundle._check_golden(directory)
         return bundle
+
+    @property
+    def known_after_days(self) -> int:
+        """After how many days the frauds of a day were known to the kernel that the model learned from."""
+        return known_after_days(timedelta(seconds=self.manifest.data.label_delay_seconds))
 
     def rate(self, currency: str, day: date) -> Decimal | None:
         """Return the units of the base currency per unit of `currency` on `day`; None where no rate is known."""

@@ -29,15 +29,17 @@ select array_agg(position order by position), array_agg(is_transaction order by 
        array_agg(merchant_id order by position), array_agg(device_id order by position),
        array_agg(merchant_country order by position), array_agg(customer_id order by position),
        array_agg(latitude order by position), array_agg(longitude order by position),
-       array_agg(billing_country order by position), array_agg(channel order by position)
+       array_agg(billing_country order by position), array_agg(channel order by position),
+       array_agg((extract(epoch from transaction_time) * 1000000)::bigint order by position)
 from (
     select position, true as is_transaction, least(occurred_at, accepted_at) as moment, 0 as weight, base_amount,
-           card_id, merchant_id, device_id, merchant_country, customer_id, latitude, longitude, billing_country, channel
+           card_id, merchant_id, device_id, merchant_country, customer_id, latitude, longitude, billing_country,
+           channel, null::timestamptz as transaction_time
     from fraudline.transactions
     where partition = $1 and position > $2 and position <= $3
     union all
-    select position, false, counted_at, weight, 0, card_id, merchant_id, device_id, merchant_country, customer_id, null,
-           null, null, null
+    select position, false, counted_at, weight, base_amount, card_id, merchant_id, device_id, merchant_country,
+           customer_id, null, null, null, null, transaction_time
     from fraudline.label_applications
     where partition = $1 and position > $2 and position <= $3
     order by position
@@ -65,8 +67,8 @@ class LogEnd:
 class LoggedEvent(NamedTuple):
     """What stands at a position of the log, as far as the kernel is concerned.
 
-    Of a label: `microseconds` is since when the fraud counts, `weight` +1 or -1, `base_amount` 0, and the identifiers
-    are those of its transaction; what follows them is not told.
+    Of a label: `microseconds` is since when the fraud counts, `weight` +1 or -1; `base_amount`, the identifiers and
+    `transaction_microseconds` are those of its transaction, which for a transaction itself are not told twice.
     """
 
     is_transaction: bool
@@ -82,6 +84,7 @@ class LoggedEvent(NamedTuple):
     longitude: float | None = None
     billing_country: str | None = None
     channel: str | None = None
+    transaction_microseconds: int | None = None
 
 
 class LogColumns(NamedTuple):

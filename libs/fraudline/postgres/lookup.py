@@ -24,7 +24,8 @@ _LABELS = """
 select transaction_id, source, reported_at, label from fraudline.labels where transaction_id = any($1)
 """
 _PLACES = """
-select t.transaction_id, t.card_id, t.merchant_id, t.device_id, t.merchant_country, t.customer_id
+select t.transaction_id, t.card_id, t.merchant_id, t.device_id, t.merchant_country, t.customer_id, t.base_amount,
+       (extract(epoch from least(t.occurred_at, t.accepted_at)) * 1000000)::bigint
 from fraudline.verdicts v join fraudline.transactions t using (transaction_id, accepted_at)
 where v.transaction_id = any($1)
 """
@@ -37,13 +38,15 @@ order by transaction_id, position desc
 
 
 class Place(NamedTuple):
-    """Whose counters a transaction's label touches."""
+    """Whose counters a transaction's label touches, and what it says there: the amount and the time that it had."""
 
     card_id: str
     merchant_id: str
     device_id: str | None
     merchant_country: str | None
     customer_id: str | None
+    base_amount: float | None
+    transaction_microseconds: int
 
 
 def verdict_of(row: "asyncpg.Record") -> Verdict:

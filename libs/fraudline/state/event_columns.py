@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LONG_AGO = np.iinfo(np.int64).min  # of a label whose transaction was deleted: it counts on no day
 
 
 def microseconds(moment: datetime) -> int:
@@ -31,15 +32,20 @@ def events_of(logged: "Sequence[LoggedEvent]") -> Events:
 def events_of_log(columns: "Sequence[Sequence[Any]]") -> Events:
     """Return the columns of `LoggedEvent` (`postgres.log.read_log`) as the kernel's events; what is null is NaN."""
     is_transaction, time, weight, amount, cards, merchants, devices, countries, customers, *rest = columns
-    latitude, longitude, billing_countries, channels = rest
+    latitude, longitude, billing_countries, channels, transaction_times = rest
     size = len(is_transaction)
     keys = np.empty((size, len(ENTITY_KINDS)), np.uint64)
     for column, (kind, identifiers) in enumerate(
         zip(ENTITY_KINDS, (cards, merchants, devices, countries, customers), strict=True)
     ):
         keys[:, column] = np.fromiter(map(optional_key, repeat(kind), identifiers), np.uint64, size)
+    kinds = np.where(is_transaction, TRANSACTION, LABEL).astype(np.int8)
+    transaction_time = np.array(time, np.int64)
+    for label in np.flatnonzero(kinds == LABEL).tolist():
+        told = transaction_times[label]
+        transaction_time[label] = _LONG_AGO if told is None else told
     return Events(
-        kind=np.where(is_transaction, TRANSACTION, LABEL).astype(np.int8),
+        kind=kinds,
         time=np.array(time, np.int64),
         amount=np.array(amount, np.float64),
         keys=keys,
@@ -49,4 +55,5 @@ def events_of_log(columns: "Sequence[Sequence[Any]]") -> Events:
         abroad=np.fromiter(map(abroad_of, countries, billing_countries), np.float64, size),
         remote=np.fromiter(map(remote_of, channels), np.float64, size),
         weight=np.array(weight, np.float64),
+        transaction_time=transaction_time,
     )

@@ -38,7 +38,7 @@ class PartitionState:
         self.partition = partition
         self.bundle = bundle
         try:
-            self.kernel = Kernel(max_entities)
+            self.kernel = Kernel(max_entities, bundle.known_after_days)
         except ValueError as error:
             raise ConfigurationError("FRAUDLINE_MAX_ENTITIES", str(error)) from error
         self.position = 0

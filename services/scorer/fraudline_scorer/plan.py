@@ -38,6 +38,11 @@ class NewTransaction:
     fingerprint: bytes
     base_amount: float | None
 
+    @property
+    def microseconds(self) -> int:
+        """The kernel's time of it."""
+        return microseconds(min(self.accepted.data.occurred_at, self.accepted.time))
+
 
 @dataclass(frozen=True, slots=True)
 class NewEffect:
@@ -71,7 +76,7 @@ def _transaction_logged(new: NewTransaction) -> LoggedEvent:
     transaction = new.accepted.data
     return LoggedEvent(
         is_transaction=True,
-        microseconds=microseconds(min(transaction.occurred_at, new.accepted.time)),
+        microseconds=new.microseconds,
         weight=0,
         base_amount=new.base_amount,
         card_id=transaction.card_id,
@@ -91,7 +96,6 @@ def _effect_logged(new: NewEffect) -> LoggedEvent:
         is_transaction=False,
         microseconds=microseconds(new.effect.counted_at),
         weight=new.effect.weight,
-        base_amount=0.0,
         **new.place._asdict(),
     )
 
@@ -133,9 +137,8 @@ class Planner:
             return
         self._new[transaction_id] = fingerprint
         rate = self._bundle.rate(transaction.currency, transaction.occurred_at.date())
-        self._plan.entries.append(
-            NewTransaction(received, accepted, fingerprint, base_amount(transaction.amount, rate))
-        )
+        new = NewTransaction(received, accepted, fingerprint, base_amount(transaction.amount, rate))
+        self._plan.entries.append(new)
         # Reports that waited for it count from here on.
         self._known.places[transaction_id] = Place(
             transaction.card_id,
@@ -143,6 +146,8 @@ class Planner:
             transaction.device_id,
             transaction.merchant_country,
             transaction.customer_id,
+            new.base_amount,
+            new.microseconds,
         )
         if (history := self._known.histories.get(transaction_id)) is not None:
             self._apply(received, transaction_id, history)

@@ -4,7 +4,7 @@ import math
 
 from fraudline.domain.reasons.facts import Facts, of_present
 from fraudline.domain.reasons.window import LEAST
-from fraudline.domain.wording import about, as_beginning, counted, duration
+from fraudline.domain.wording import about, as_beginning, counted, duration, number
 
 
 @of_present
@@ -37,6 +37,19 @@ def frauds_since(facts: Facts) -> str:
     if seconds <= 0:
         return f"Fraud {among} had only just become known."
     return f"The latest fraud {among} became known {duration(seconds)} before this payment."
+
+
+@of_present
+def frauds_of_matured_days(facts: Facts) -> str:
+    """Tell of the payments whose outcome is known: how many were ordinary frauds, and how many were none since."""
+    frauds, where = facts.of("ordinary_frauds"), facts.entity.where
+    share, cleared = facts.of("ordinary_fraud_share"), facts.of("cleared_since_fraud")
+    if not frauds > 0:
+        return f"No fraud of a usual amount is known among the payments {where} with known outcomes."
+    payments = frauds / share if 0 < share < 1 else frauds
+    among = f"among {counted(payments, 'payment')} {where} with known outcomes"
+    followed = f"; then {number(cleared)} without" if cleared > 0 else ""
+    return f"{as_beginning(counted(frauds, 'fraud'))} of usual amounts {among}{followed}."
 
 
 def _known_or_not(facts: Facts) -> str:

@@ -15,7 +15,7 @@ from fraudline.domain.reasons.code import ReasonCode
 from fraudline.domain.reasons.entity import ENTITIES
 from fraudline.domain.reasons.facts import Sentence
 from fraudline.domain.reasons.feature_name import parse
-from fraudline.domain.reasons.frauds import frauds_counted, frauds_since
+from fraudline.domain.reasons.frauds import frauds_counted, frauds_of_matured_days, frauds_since
 from fraudline.domain.reasons.frequency import money_paid, payments_against_pace, payments_counted
 from fraudline.domain.reasons.occasions import came_late, last_seen, seen_for
 from fraudline.domain.reasons.places import abroad, channel, travelled
@@ -41,6 +41,9 @@ _OF_ENTITIES: Final[Mapping[str, Sentence]] = {
     "risk": frauds_counted,
     "seconds_since_fraud": frauds_since,
     "seconds_since_first_fraud": frauds_since,
+    "ordinary_frauds": frauds_of_matured_days,
+    "ordinary_fraud_share": frauds_of_matured_days,
+    "cleared_since_fraud": frauds_of_matured_days,
 }
 _OF_PAYMENTS: Final[Mapping[str, Sentence]] = {
     "amount_log": amount_itself,
@@ -57,6 +60,7 @@ _VELOCITY: Final = ("count", "velocity")
 _HISTORY: Final = ("seconds_since_first", "seconds_since_last")
 _TIME: Final = ("hour_habit", "weekday_habit")
 _FRAUDS: Final = ("frauds", "risk", "seconds_since_fraud", "seconds_since_first_fraud")
+_OUTCOMES: Final = ("ordinary_frauds", "ordinary_fraud_share", "cleared_since_fraud")
 
 
 def _own(code: str, about: str, *stems: str) -> ReasonCode:
@@ -93,7 +97,7 @@ CODES: Final[tuple[ReasonCode, ...]] = (
     _of("merchant", "merchant_velocity", "how many payments the merchant took, how much", *_VELOCITY, "amount"),
     _of("merchant", "merchant_age", "how long the merchant has been seen", "seconds_since_first"),
     _of("merchant", "merchant_last_payment", "the merchant's payment before this one", "seconds_since_last"),
-    _of("merchant", "merchant_frauds", "frauds known at the merchant", *_FRAUDS),
+    _of("merchant", "merchant_frauds", "frauds known at the merchant", *_FRAUDS, *_OUTCOMES),
     _of("pair", "card_at_merchant", "when, how often the card paid there before", *_VELOCITY, "amount", *_HISTORY),
     _of("device", "device_velocity", "how many payments the device made, how much it paid", *_VELOCITY, "amount"),
     _of("device", "device_history", "when the device was first and last seen", *_HISTORY),

@@ -9,9 +9,9 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from fraudline.kernel.registry import known_after_days
 from fraudline.models.evaluation.scored import DAY_MICROSECONDS, number_of
 
-_DAY = timedelta(days=1)
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -42,5 +42,4 @@ def is_known(
     cards = int(max(card.max(initial=-1), fraud_card.max(initial=-1))) + 1
     first_fraud = np.full(cards, _NEVER)
     np.minimum.at(first_fraud, fraud_card[counts], fraud_day[counts])
-    wait = -(-label_delay // _DAY) + 1
-    return time // DAY_MICROSECONDS - wait >= first_fraud[card]
+    return time // DAY_MICROSECONDS - known_after_days(label_delay) >= first_fraud[card]

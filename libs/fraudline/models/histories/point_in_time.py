@@ -84,17 +84,18 @@ def point_in_time(history: History, rates: Rates, label_delay: timedelta = LABEL
         column[~is_label], column[is_label] = of_transactions, of_labels
         return column
 
-    keys = _keys(history.frame)
+    keys, amounts = _keys(history.frame), base_amounts(history, rates)
     return Events(
         kind=np.where(is_label, LABEL, TRANSACTION).astype(np.int8),
         time=merged(times, labels.due),
-        amount=merged(base_amounts(history, rates), 0.0),
+        amount=merged(amounts, amounts[labels.row]),
         keys=merged(keys, keys[labels.row]),
         latitude=merged(_degrees(history.frame, "latitude"), np.nan),
         longitude=merged(_degrees(history.frame, "longitude"), np.nan),
         abroad=merged(_told(history.frame, ("merchant_country", "billing_country"), abroad_of), np.nan),
         remote=merged(_told(history.frame, ("channel",), remote_of), np.nan),
         weight=is_label.astype(np.float64),
+        transaction_time=merged(times, times[labels.row]),
     )
 
 

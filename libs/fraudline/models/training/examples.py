@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fraudline.kernel.events import TRANSACTION
 from fraudline.kernel.kernel import Kernel
-from fraudline.kernel.registry import FEATURES
+from fraudline.kernel.registry import FEATURES, known_after_days
 from fraudline.models.histories.history import History
 from fraudline.models.histories.period import Period
 from fraudline.models.histories.point_in_time import point_in_time
@@ -70,7 +70,7 @@ def warm(
     """Pass all of a history through the kernel, in the order of production; keep the examples from index `start` on."""
     events = point_in_time(history, rates, label_delay)
     features = np.empty((len(history) - start, len(FEATURES)))
-    kernel, seen = Kernel(max_entities), 0
+    kernel, seen = Kernel(max_entities, known_after_days(label_delay)), 0
     for begin in range(0, len(events), EVENTS_A_STEP):
         progress("computing features", begin / len(events))
         rows = featured(kernel, events.part(begin, min(begin + EVENTS_A_STEP, len(events))))

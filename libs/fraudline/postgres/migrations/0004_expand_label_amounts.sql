@@ -1,0 +1,64 @@
+-- A label counts on the day of its transaction, and by its amount: the log says both.
+
+-- As in the step before: what the release before has under commit lands first, and its owner begins anew.
+update fraudline.partitions set epoch = epoch + 1;
+
+alter table fraudline.label_applications
+    add column transaction_time timestamptz,
+    add column base_amount double precision;
+comment on column fraudline.label_applications.transaction_time is
+    'The kernel''s time of the transaction: the earlier of occurred_at and accepted_at.';
+
+update fraudline.label_applications a
+set transaction_time = least(t.occurred_at, t.accepted_at), base_amount = t.base_amount
+from fraudline.verdicts v join fraudline.transactions t using (transaction_id, accepted_at)
+where v.transaction_id = a.transaction_id;
+
+create or replace function fraudline.commit_batch(
+    of_partition smallint,
+    under_epoch bigint,
+    after_position bigint,
+    scored fraudline.scored_transaction[],
+    taken fraudline.taken_label[],
+    applied fraudline.applied_label[]
+) returns boolean
+language plpgsql as $$
+begin
+    update fraudline.partitions
+    set last_position = last_position + cardinality(scored) + cardinality(applied)
+    where partition = of_partition and epoch = under_epoch and last_position = after_position;
+    if not found then
+        return false;
+    end if;
+
+    -- A transaction_id that got its verdict meanwhile, in another partition, aborts the batch (unique_violation):
+    -- positions and features were computed as if it were new. In one order everywhere, so that two cannot deadlock.
+    insert into fraudline.verdicts
+    select transaction_id, fingerprint, posted_by, of_partition, position, accepted_at, decision, score, reasons,
+           reasons_status, model, policy, scored_at, features
+    from unnest(scored) order by transaction_id;
+
+    insert into fraudline.transactions
+    select transaction_id, accepted_at, posted_by, of_partition, position, occurred_at, amount, currency, base_amount,
+           card_id, merchant_id, merchant_category, merchant_country, billing_country, channel, device_id, ip,
+           latitude, longitude, customer_id, metadata
+    from unnest(scored) order by position;
+
+    -- Every partition gets every label: the row is the same whoever comes first.
+    insert into fraudline.labels
+    select transaction_id, source, reported_at, label, posted_by, accepted_at
+    from unnest(taken) order by transaction_id, source, reported_at
+    on conflict do nothing;
+
+    -- The transaction may be one of this very batch: it stands in the log by now.
+    insert into fraudline.label_applications
+        (partition, position, transaction_id, card_id, merchant_id, counted_at, weight,
+         device_id, merchant_country, customer_id, transaction_time, base_amount)
+    select of_partition, a.position, a.transaction_id, a.card_id, a.merchant_id, a.counted_at, a.weight,
+           t.device_id, t.merchant_country, t.customer_id, least(t.occurred_at, t.accepted_at), t.base_amount
+    from unnest(applied) a
+    left join fraudline.verdicts v on v.transaction_id = a.transaction_id
+    left join fraudline.transactions t on t.transaction_id = v.transaction_id and t.accepted_at = v.accepted_at
+    order by a.position;
+    return true;
+end $$;
