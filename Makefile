@@ -27,5 +27,6 @@ bench: setup
 	.venv/bin/python tests/bench/kernel.py
 	.venv/bin/python tests/bench/replay_rate.py
 	.venv/bin/python tests/bench/rebuild.py
+	.venv/bin/python tests/bench/simulated.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/explainer.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/alerts.py
