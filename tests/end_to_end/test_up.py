@@ -179,6 +179,9 @@ def kill_the_scorer(up: Up) -> None:
 def the_other_commands_work_beside_it(up: Up) -> None:
     made = up.call("keys", "create", "--role", "ingest", "--name", "shop")
     assert re.fullmatch(r"flk_\w{40}\n", made.stdout), made.stderr
+    # It opens at once: a key that is not known yet gets 401.
+    nothing = f"{up.word['ingest_url']}/v1/transactions/none"
+    assert httpx2.get(nothing, headers=bearer(made.stdout.strip()), trust_env=False).status_code == 404
     listed = up.call("keys", "list").stdout
     assert made.stdout[:12] in listed
     assert made.stdout.strip() not in listed

@@ -9,6 +9,7 @@ import pytest
 
 from fraudline.cli import supervisor
 from fraudline.cli.supervisor import Keeper, ServiceFailed, ServiceProcess
+from fraudline.errors import ConfigurationError
 from servers.eventually import eventually
 
 RUNS_FOR_EVER = "import signal; print('up', flush=True); signal.pause()"
@@ -57,15 +58,22 @@ async def test_pauses_grow_while_it_keeps_dying(
         assert f"exit code 1; its log is {tmp_path / 'logs' / 'ingest.log'}); it is started again in {pause} s." in line
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "told_once"),
+    [
+        ("fraudline ingest: FRAUDLINE_X: is wrong", ConfigurationError, "FRAUDLINE_X: is wrong"),
+        ("something else", ServiceFailed, "ingest cannot run like this: something else"),
+    ],
+)
 async def test_a_configuration_that_cannot_be_used_ends_the_matter_in_the_services_own_words(
-    tmp_path: Path, told: list[str]
+    tmp_path: Path, told: list[str], said: str, kind: type[Exception], told_once: str
 ) -> None:
-    program = "import sys; sys.stderr.write('fraudline ingest: FRAUDLINE_X is wrong\\n'); sys.exit(78)"
+    program = f"import sys; sys.stderr.write({said!r} + '\\n'); sys.exit(78)"
     keeper = Keeper(a_process(tmp_path, program), tell=told.append)
     await keeper.start()
     failure = await eventually(keeper.failure)
-    assert isinstance(failure, ServiceFailed)
-    assert "FRAUDLINE_X is wrong" in str(failure)
+    assert isinstance(failure, kind)
+    assert str(failure) == told_once
     await keeper.stop()
     assert told == []
 

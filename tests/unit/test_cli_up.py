@@ -1,4 +1,4 @@
-"""Ctrl-C: once in order, twice at once, but never in the middle of an installation."""
+"""Ctrl-C: once in order, twice at once, but never in the middle of an installation; bad settings before all else."""
 
 import asyncio
 import os
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fraudline.cli.servers import Broker
+from fraudline.cli.services import SERVICES
 from fraudline.cli.up import System, interrupted
+from fraudline.errors import ConfigurationError
 
 
 class LeftError(Exception):
@@ -52,3 +54,16 @@ def test_an_installation_comes_to_its_end_however_often_it_is_asked(
     assert capsys.readouterr().out.count("RabbitMQ is being installed") == 2
     with pytest.raises(LeftError):
         interrupted(system, stop)
+
+
+async def test_what_a_service_would_refuse_is_told_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in (address.port_variable for service in SERVICES for address in service.addresses):
+        monkeypatch.setenv(variable, "0")
+    monkeypatch.setenv("FRAUDLINE_MAX_ENTITIES", "many")
+
+    with pytest.raises(ConfigurationError, match="FRAUDLINE_MAX_ENTITIES: is no whole number"):
+        await System(tmp_path).run(asyncio.Event())
+
+    assert not (tmp_path / "postgres").exists()

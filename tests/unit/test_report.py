@@ -193,6 +193,21 @@ def test_thresholds_are_marked_where_they_are_known(side: Side) -> None:
     assert names == ["review from 0.0310", "decline from 0.620"]
 
 
+def test_the_costs_of_stopping_nearly_everything_do_not_flatten_the_rest(side: Side) -> None:
+    cost = figures(training_report(a_training(side)))["cost"]
+    said = " ".join("".join(cost.itertext()).split())
+    ticks = [one.text or "" for one in cost.iter("text") if one.get("text-anchor") == "end" and not one.get("class")]
+    decided = float(re.search(r"As decided, ([\d,]+) EUR", said)[1].replace(",", ""))  # type: ignore[index] # it is said
+
+    highest = max(float(tick.removesuffix("k")) * (1000 if tick.endswith("k") else 1) for tick in ticks)
+    assert decided < highest < 5 * decided
+    assert f"What costs more than {highest:,.0f} EUR a day is not drawn." in said
+    # The cheapest of either threshold is marked, and none lies on the drawing's edge.
+    dots = [(float(dot.attrib["cx"]), float(dot.attrib["cy"])) for dot in cost.iter("circle")]
+    assert len(dots) == 2
+    assert all(24 < up < 208 and 42 < across < 346 for across, up in dots)
+
+
 def test_two_files_stand_side_by_side_with_their_differences(comparison: EvaluationReport) -> None:
     page = evaluation_report(comparison)
     head = ["".join(cell.itertext()) for cell in next(parsed(page).iter("tr"))]

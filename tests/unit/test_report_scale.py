@@ -61,6 +61,8 @@ def test_an_axis_of_decades_holds_every_value_within_its_limits(values: list[flo
         (text.money(1234567.8, "EUR"), "1,234,568\u00a0EUR"),
         (text.money(3.0, "EUR"), "3.00\u00a0EUR"),
         (text.pace(62.52), "62.5"),
+        (text.pace(0.033), "0.03"),
+        (text.cap(0.0167), "0.02"),
         (text.tick(0.00001), "0.00001"),
         (text.tick(2_500.0), "2.5k"),
         (text.counted(1, "fraud"), "1 fraud"),

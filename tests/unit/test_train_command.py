@@ -18,7 +18,7 @@ from fraudline.models.histories.files import write_transactions
 from fraudline.models.histories.history import History
 from fraudline.models.histories.labels_file import with_labels
 from fraudline.models.starter_rates import starter_rates
-from model_builders import SMALL, a_simulated_history, a_trained_bundle, at, model_of
+from model_builders import SMALL, a_simulated_history, at, model_of
 
 RATES = starter_rates()
 
@@ -26,11 +26,6 @@ RATES = starter_rates()
 @pytest.fixture(scope="module")
 def history() -> History:
     return a_simulated_history()
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory, history: History) -> Path:
-    return a_trained_bundle(tmp_path_factory.mktemp("bundles") / "small", history)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +39,7 @@ def command(*arguments: object) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_the_command_trains_from_a_file_and_sums_up(tmp_path: Path, history: History, bundle: Path) -> None:
+def test_the_command_trains_from_a_file_and_sums_up(tmp_path: Path, history: History, trained: Path) -> None:
     write_transactions(history.frame, tmp_path / "history.ndjson")
 
     result = command(tmp_path / "history.ndjson", "--output", tmp_path / "bundle", "--name", "small")
@@ -54,7 +49,7 @@ def test_the_command_trains_from_a_file_and_sums_up(tmp_path: Path, history: His
     assert "labels known until" in result.output
     assert "if all is approved" in result.output
     assert "in sample" not in result.output
-    assert (tmp_path / "bundle" / "model.txt").read_bytes() == (bundle / "model.txt").read_bytes()
+    assert (tmp_path / "bundle" / "model.txt").read_bytes() == (trained / "model.txt").read_bytes()
 
 
 def test_the_command_takes_days_delay_currency_and_rates(tmp_path: Path, history: History) -> None:
@@ -91,7 +86,7 @@ def labels_of(history: History, folder: Path, *more: str) -> Path:
     return file
 
 
-def test_labels_in_a_file_of_their_own_make_the_same_model(tmp_path: Path, history: History, bundle: Path) -> None:
+def test_labels_in_a_file_of_their_own_make_the_same_model(tmp_path: Path, history: History, trained: Path) -> None:
     write_transactions(history.frame.drop("fraud"), tmp_path / "history.parquet")
     honest = history.frame.filter(pl.col("fraud") == 0)["transaction_id"][0]
     labels = labels_of(history, tmp_path, f"{honest},legitimate\n")
@@ -101,7 +96,7 @@ def test_labels_in_a_file_of_their_own_make_the_same_model(tmp_path: Path, histo
     )
 
     assert result.exit_code == 0
-    assert model_of(tmp_path / "bundle") == model_of(bundle)
+    assert model_of(tmp_path / "bundle") == model_of(trained)
 
 
 @pytest.mark.parametrize(
@@ -160,10 +155,11 @@ def test_where_frauds_are_too_few_to_measure_on_others_that_is_said(tmp_path: Pa
     is_fraud = (pl.col("fraud") == 1) & ((pl.col("occurred_at") < at(13, 0)) | (pl.col("transaction_id") == last))
     write_transactions(history.frame.with_columns(is_fraud.cast(pl.Int8).alias("fraud")), tmp_path / "history.parquet")
 
-    result = command(tmp_path / "history.parquet", "--output", tmp_path / "bundle")
+    result = command(tmp_path / "history.parquet", "--output", tmp_path / "bundle", "--alerts-per-day", "0.5")
 
     manifest = Bundle.load(tmp_path / "bundle").manifest
     assert manifest.metrics.is_in_sample
     assert manifest.data.measuring == manifest.data.calibration
     assert (manifest.data.calibration.first, manifest.data.calibration.last) == (at(12).date(), at(13).date())
     assert "in sample" in result.output
+    assert "alerts a day of at most 0.5" in re.sub(r"[\s│]+", " ", result.output)

@@ -43,14 +43,15 @@ def test_a_damaged_starter_model_is_trained_again(
     monkeypatch.setattr("fraudline.models.training.starter.CUSTOMERS", 400)
     monkeypatch.setattr("fraudline.models.training.starter.MERCHANTS", 800)
     monkeypatch.setattr("fraudline.models.training.starter.DAYS", 20)
-    small = ensure_starter_model(tmp_path)
+    small = ensure_starter_model(tmp_path, max_entities=100_000)
     content = (small / "model.txt").read_bytes()
     (small / "model.txt").write_bytes(content[:-100])
 
-    assert ensure_starter_model(tmp_path) == small
+    assert ensure_starter_model(tmp_path, max_entities=100_000) == small
 
     assert (small / "model.txt").read_bytes() == content
     assert small.name != starter.name
+    assert Bundle.load(small).manifest.data.max_entities == 100_000
 
 
 @pytest.mark.skipif(not TWO_DAYS.exists(), reason=f"the public data set is not at {TWO_DAYS}")

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fraudline.cli.delay import parse_delay
+from fraudline.cli.delay import LabelDelay, parse_delay
 from fraudline.cli.max_entities import MaxEntities
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.domain.policy import Decision
@@ -37,9 +37,7 @@ def backtest(
     until: Annotated[datetime, typer.Option(formats=_DAY, metavar="DAY", help="The last day to judge, included.")],
     output: Annotated[Path, typer.Option(help="The new file of verdicts: .parquet, .csv or .ndjson.")],
     mapping: Annotated[Mapping, typer.Option(help="How the file's columns are named.")] = Mapping.PLAIN,
-    label_delay: Annotated[
-        str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
-    ] = "7d",
+    label_delay: LabelDelay = "7d",
     max_entities: MaxEntities = MAX_ENTITIES,
 ) -> None:
     """Judge past transactions by the code of production, each knowing only what was known then."""

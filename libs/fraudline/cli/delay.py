@@ -2,6 +2,14 @@
 
 import re
 from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+LabelDelay = Annotated[
+    str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
+]
+"""What `--label-delay` is for every command that reads a file; `parse_delay` reads it."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from fraudline.cli.console import wide_console
-from fraudline.cli.delay import parse_delay
+from fraudline.cli.delay import LabelDelay, parse_delay
 from fraudline.cli.evaluation_tables import comparison_tables, evaluation_tables, notes
-from fraudline.cli.exchange_rates import read_rates
+from fraudline.cli.exchange_rates import BaseCurrency, RatesFile, read_rates
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.errors import FraudlineError
-from fraudline.models.evaluation.candidates import read_candidates
+from fraudline.models.evaluation.candidates import Candidates, read_candidates
+from fraudline.models.evaluation.evaluation import Comparison, Evaluation
 from fraudline.models.evaluation.measuring import compare
 from fraudline.models.evaluation.measuring import evaluate as measure
 from fraudline.models.histories.files import Mapping, read_history
@@ -40,20 +41,13 @@ def evaluate(
             "Default: all cards count.",
         ),
     ] = None,
-    label_delay: Annotated[
-        str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
-    ] = "7d",
+    label_delay: LabelDelay = "7d",
     against: Annotated[
         Path | None, typer.Option(help="Other verdicts on the same transactions, to compare with.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with plots too, like report.html.")] = None,
-    base_currency: Annotated[
-        str, typer.Option(envvar="FRAUDLINE_BASE_CURRENCY", help="The currency that amounts are compared in.")
-    ] = "EUR",
-    rates: Annotated[
-        Path | None,
-        typer.Option(help='Exchange rates as JSON: {"USD": [["2026-01-01", "0.92"], …], …}. Default: invented ones.'),
-    ] = None,
+    base_currency: BaseCurrency = "EUR",
+    rates: RatesFile = None,
 ) -> None:
     """Measure verdicts by what transactions turned out to be; intervals are of 95 % over resamples of the cards."""
     try:
@@ -72,18 +66,29 @@ def evaluate(
                 label_delay=delay,
             )
             progress("reading the files", 1.0)
-            comparison = None
-            if against is None:
-                evaluations = [measure(candidates.each[0], base_currency=base_currency, progress=progress)]
-            else:
-                comparison = compare(*candidates.each, base_currency=base_currency, progress=progress)
-                evaluations = [comparison.first, comparison.second]
+            evaluations, comparison = _measured(candidates, base_currency, progress)
             if report is not None:
                 sides = [Side(one.scored, found) for one, found in zip(candidates.each, evaluations, strict=True)]
                 _write_report(report, EvaluationReport(tuple(sides), comparison, _COSTS, (f"Outcomes: {file.name}.",)))
     except (FraudlineError, ValueError) as error:
         typer.echo(f"fraudline evaluate: {error}", err=True)
         raise typer.Exit(1) from error
+    _show(evaluations, comparison, candidates, report)
+
+
+def _measured(
+    candidates: Candidates, base_currency: str, progress: StageProgress
+) -> tuple[list[Evaluation], Comparison | None]:
+    """Return an evaluation for each file of verdicts, and where there are two, how they compare."""
+    if len(candidates.each) == 1:
+        return [measure(candidates.each[0], base_currency=base_currency, progress=progress)], None
+    comparison = compare(*candidates.each, base_currency=base_currency, progress=progress)
+    return [comparison.first, comparison.second], comparison
+
+
+def _show(
+    evaluations: list[Evaluation], comparison: Comparison | None, candidates: Candidates, report: Path | None
+) -> None:
     console = wide_console()
     for shown in evaluation_tables(evaluations[0]) if comparison is None else comparison_tables(comparison):
         console.print(shown)

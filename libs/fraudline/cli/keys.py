@@ -1,5 +1,6 @@
 """`fraudline keys`: API keys, made, listed, revoked."""
 
+import time
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -10,6 +11,7 @@ from fraudline.cli.database import with_connection
 from fraudline.domain.api_key import Role
 from fraudline.errors import FraudlineError
 from fraudline.postgres.api_keys import StoredKey, create_key, list_keys, revoke_key
+from fraudline.web.key_ring import KNOWN_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,12 +34,18 @@ def create(
     role: Annotated[Role, typer.Option(help="What the key may do.")],
     name: Annotated[str, typer.Option(help="Whose it is: the client's name, shown beside all that it posts.")],
 ) -> None:
-    """Make a key and print it, alone, on standard output: it can never be shown again."""
+    """Make a key and print it, alone, on standard output: it can never be shown again.
+
+    The command ends when running services know the key, so that a script can use it at once.
+    """
     try:
         made = _with_connection(lambda connection: create_key(connection, name=name, role=role))
     except ValueError as error:
         raise FraudlineError(f"--name: {error}.") from error
+    # First, so that nothing that happens while we wait can lose it.
     typer.echo(made)
+    typer.echo(f"Running services know it within {KNOWN_AFTER_SECONDS:g} seconds; this ends then.", err=True)
+    time.sleep(KNOWN_AFTER_SECONDS)
 
 
 @keys.command("list")

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fraudline.cli.client import Client
-from fraudline.cli.delay import parse_delay
+from fraudline.cli.delay import LabelDelay, parse_delay
 from fraudline.cli.pace import AsFileTold, Pace, Steady, Unpaced
 from fraudline.cli.replaying import Replayed, Replaying
 from fraudline.models.histories.files import Mapping, read_history
@@ -23,9 +23,7 @@ def replay(
     rate: Annotated[float | None, typer.Option(min=0.01, help="So many transactions a second.")] = None,
     speed: Annotated[float | None, typer.Option(min=0.001, help="So many times the file's own pace.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="As fast as ingest takes them; this is the default.")] = False,
-    label_delay: Annotated[
-        str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
-    ] = "7d",
+    label_delay: LabelDelay = "7d",
     patience: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long an absence or a missing verdict is waited out.")
     ] = 60.0,

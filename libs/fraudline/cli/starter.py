@@ -11,10 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import fraudline
-from fraudline.errors import FraudlineError
+from fraudline.errors import ConfigurationError, FraudlineError
 from fraudline.local.state_folder import write_private
 
 _MADE_BY = ("kernel", "models", "simulation", "domain")
+# Scores depend on both, so the bundle is made for what the scorer is told.
+_CURRENCY_VARIABLE, _ENTITIES_VARIABLE = "FRAUDLINE_BASE_CURRENCY", "FRAUDLINE_MAX_ENTITIES"
 
 
 class Stages:
@@ -32,7 +34,7 @@ class Stages:
 
 
 def noted_bundle(note: Path) -> Path | None:
-    """Return the bundle of a note; None where it is not there, or other code or another currency would make another."""
+    """Return the bundle of a note; None where it is not there, or other code or settings would make another."""
     try:
         told = json.loads(note.read_text())
         bundle = Path(told["bundle"])
@@ -44,22 +46,31 @@ def noted_bundle(note: Path) -> Path | None:
 def _code() -> str:
     """Return a digest of all that a starter model follows from, without importing any of it."""
     package = Path(fraudline.__file__).parent
-    digest = sha256((os.environ.get("FRAUDLINE_BASE_CURRENCY") or "EUR").encode())
+    settings = [os.environ.get(_CURRENCY_VARIABLE) or "EUR", os.environ.get(_ENTITIES_VARIABLE) or ""]
+    digest = sha256("\n".join(settings).encode())
     for source in sorted(source for name in _MADE_BY for source in (package / name).rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
+def _whole_number(text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigurationError(_ENTITIES_VARIABLE, "is no whole number")
+    return int(text)
+
+
 def main(folder: Path, note: Path) -> int:
     """Make sure of the bundle and write down where it is; return the exit code."""
-    from fraudline.models.training.starter import ensure_starter_model  # noqa: PLC0415 - a second's worth of modules
+    from fraudline.kernel.registry import MAX_ENTITIES  # noqa: PLC0415 - a second's worth of modules
+    from fraudline.models.training.starter import ensure_starter_model  # noqa: PLC0415 - the same
 
     folder.mkdir(parents=True, exist_ok=True)
-    base_currency = os.environ.get("FRAUDLINE_BASE_CURRENCY") or "EUR"
+    base_currency = os.environ.get(_CURRENCY_VARIABLE) or "EUR"
     try:
-        bundle = ensure_starter_model(folder, Stages(), base_currency)
+        max_entities = _whole_number(os.environ.get(_ENTITIES_VARIABLE) or str(MAX_ENTITIES))
+        bundle = ensure_starter_model(folder, Stages(), base_currency, max_entities)
         write_private(note, json.dumps({"bundle": str(bundle), "code": _code()}))
-    except (FraudlineError, OSError) as error:
+    except (FraudlineError, OSError, ValueError) as error:
         sys.stderr.write(f"fraudline: the starter model: {error}\n")
         return 1
     return 0

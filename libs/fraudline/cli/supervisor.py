@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import shutil
 import signal
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from fraudline.errors import FraudlineError
+from fraudline.errors import ConfigurationError, FraudlineError
 from fraudline.local.errors import LocalServerError
 from fraudline.local.processes import Child, Step, end_leftover
 from fraudline.local.state_folder import keep_log_bounded, tail
@@ -23,12 +24,14 @@ LOG_LOOK_SECONDS = 10.0
 MAX_LOG_BYTES = 16 << 20
 EXIT_CONFIGURATION = 78
 ORDERLY = (Step(signal.SIGTERM, 15.0),)
+# How a process of ours says which setting it cannot use, before it leaves with 78.
+_SETTING_REFUSED = re.compile(r"fraudline(?: \w+)?: (\w+): (.+)")
 
 Tell = Callable[[str], None]
 
 
 class ServiceFailed(FraudlineError):  # noqa: N818 - what happened, told as such
-    """A process says that it can never run like this; the end of its log is in the message."""
+    """A process can never run like this; the end of its log is in the message."""
 
 
 class Kept(Protocol):
@@ -49,7 +52,12 @@ class Kept(Protocol):
         """End it in order."""
 
     def epitaph(self) -> str:
-        """Return how it ended and where to read more; raise `ServiceFailed` where another start is of no use."""
+        """Return how it ended and where to read more.
+
+        Raises:
+            ConfigurationError: A setting keeps it from running: another start is of no use.
+            ServiceFailed: Something else does, with the same end.
+        """
 
     def look_after(self) -> None:
         """Do what has to be done now and then while it runs."""
@@ -109,16 +117,21 @@ class ServiceProcess:
         """Return how it ended and where to read more.
 
         Raises:
-            ServiceFailed: It said at its first start that its configuration cannot be used.
+            ConfigurationError: It said at its first start which setting it cannot use; the sentence is its own.
+            ServiceFailed: It ended as if it had, but what its log ends with names none.
         """
         code = self._child.returncode if self._child is not None else None
         if code == EXIT_CONFIGURATION and self.starts == 1:
-            raise ServiceFailed(f"{self.name} cannot run like this: {tail(self.log, 1)}")
+            last = tail(self.log, 1)
+            if (refused := _SETTING_REFUSED.fullmatch(last)) is not None:
+                raise ConfigurationError(*refused.groups())
+            raise ServiceFailed(f"{self.name} cannot run like this: {last}")
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
         return f"{how}; its log is {self.log}"
 
     def look_after(self) -> None:
         """Set a log aside that has grown long: the process goes on writing to the same, emptied file."""
+        # Where somebody removed the log, there is nothing that could be too long.
         with contextlib.suppress(FileNotFoundError):
             if self.log.stat().st_size > MAX_LOG_BYTES:
                 shutil.copyfile(self.log, self.log.with_name(f"{self.log.name}.1"))

@@ -9,16 +9,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fraudline.cli.delay import parse_delay
-from fraudline.cli.exchange_rates import read_rates
+from fraudline.cli.delay import LabelDelay, parse_delay
+from fraudline.cli.exchange_rates import BaseCurrency, RatesFile, read_rates
 from fraudline.cli.max_entities import MaxEntities
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.errors import FraudlineError
 from fraudline.kernel.registry import MAX_ENTITIES
 from fraudline.models.histories.files import Mapping, read_history
+from fraudline.models.histories.history import History
 from fraudline.models.histories.labels_file import with_labels
 from fraudline.models.manifest import CARD_FILE, REPORT_FILE, Interval, Manifest
 from fraudline.models.recipe import STANDARD
+from fraudline.models.report import text
 from fraudline.models.training.costs import DECLINE_COST, REVIEW_COST, Budget
 from fraudline.models.training.training import train_bundle
 
@@ -43,17 +45,10 @@ def train(
             help="The last day to learn from, included, with labels that fall due up to the delay after it.",
         ),
     ] = None,
-    label_delay: Annotated[
-        str, typer.Option(metavar="DELAY", help="How long after it a fraud becomes known, like 7d or 12h.")
-    ] = "7d",
+    label_delay: LabelDelay = "7d",
     name: Annotated[str, typer.Option(help="The model's name, the first part of what verdicts call it.")] = "model",
-    base_currency: Annotated[
-        str, typer.Option(envvar="FRAUDLINE_BASE_CURRENCY", help="The currency that amounts are compared in.")
-    ] = "EUR",
-    rates: Annotated[
-        Path | None,
-        typer.Option(help='Exchange rates as JSON: {"USD": [["2026-01-01", "0.92"], …], …}. Default: invented ones.'),
-    ] = None,
+    base_currency: BaseCurrency = "EUR",
+    rates: RatesFile = None,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -81,13 +76,8 @@ def train(
         budget = Budget(review_cost, decline_cost, alerts_per_day)
         table = read_rates(rates, base_currency)
         with StageProgress() as progress:
-            progress("reading the file", 0.0)
-            history = read_history(file, mapping)
-            if labels is not None:
-                history = with_labels(history, labels)
-            progress("reading the file", 1.0)
             manifest = train_bundle(
-                history,
+                _read(file, mapping, labels, progress),
                 output,
                 name=name,
                 rates=table,
@@ -104,6 +94,15 @@ def train(
         typer.echo(f"fraudline train: {error}", err=True)
         raise typer.Exit(1) from error
     Console().print(_summary(manifest, output))
+
+
+def _read(file: Path, mapping: Mapping, labels: Path | None, progress: StageProgress) -> History:
+    progress("reading the file", 0.0)
+    history = read_history(file, mapping)
+    if labels is not None:
+        history = with_labels(history, labels)
+    progress("reading the file", 1.0)
+    return history
 
 
 def _command(context: typer.Context) -> str:
@@ -156,9 +155,9 @@ def _summary(manifest: Manifest, output: Path) -> Table:
     )
     table.add_row(
         "cost a day",
-        f"{thresholds.cost_per_day:,.0f} {manifest.base_currency} by these thresholds on the calibration days, "
-        f"{thresholds.cost_per_day_without_model:,.0f} if all is approved; "
-        f"{thresholds.alerts_per_day:,.0f} alerts a day of at most {thresholds.most_alerts_per_day:,.0f}",
+        f"{text.money(thresholds.cost_per_day, manifest.base_currency)} by these thresholds on the calibration days, "
+        f"{text.amount(thresholds.cost_per_day_without_model)} if all is approved; "
+        f"{text.pace(thresholds.alerts_per_day)} alerts a day of at most {text.cap(thresholds.most_alerts_per_day)}",
     )
     if metrics.is_in_sample:
         table.add_row("", "in sample: too few days or frauds to measure on others than the thresholds were chosen on")

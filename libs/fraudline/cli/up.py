@@ -30,7 +30,7 @@ from fraudline.errors import ConfigurationError
 from fraudline.local.state_folder import Claim, tail
 from fraudline.postgres.database import Database
 from fraudline.postgres.migrations import migrate
-from fraudline.service.settings import ServiceSettings, load
+from fraudline.service.settings import AlertsSettings, IngestSettings, ScorerSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -83,7 +83,7 @@ class System:
         """Start everything, keep it running until `stop`, then stop it in order.
 
         Raises:
-            ConfigurationError: A variable cannot be used.
+            ConfigurationError: A variable cannot be used, by us or by a service.
             LocalServerError: A server cannot be had, or the state folder is in use.
             ServiceFailed: A service cannot run like this.
         """
@@ -123,9 +123,15 @@ class System:
 
     async def _run(self) -> None:
         # Before anything is started: what the services would refuse.
-        load(ServiceSettings, database_url="postgresql://to/be/started", amqp_url="amqp://to-be-started")
         page_url = given_alerts_url()
         ports = choose_ports()
+        to_be_started = {
+            "database_url": "postgresql://to/be/started",
+            "amqp_url": "amqp://to-be-started",
+            "model": Path("to/be/trained"),
+        }
+        for settings in (IngestSettings, ScorerSettings, AlertsSettings):
+            load(settings, **to_be_started)
         given_broker, given_database = os.environ.get("FRAUDLINE_AMQP_URL"), os.environ.get("FRAUDLINE_DATABASE_URL")
         database = DatabaseServer(self._folder / "postgres")
         async with _together() as together:
@@ -223,8 +229,8 @@ class System:
                 raise failure
             try:
                 answer = await http.get(url)
-            except httpx2.HTTPError:
-                pass
+            except httpx2.HTTPError as error:
+                last = f"it does not answer: {type(error).__name__}"
             else:
                 if answer.is_success:
                     self._tell(f"{keeper.kept.name} is ready")

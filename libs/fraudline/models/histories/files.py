@@ -14,6 +14,7 @@ from fraudline.domain.transaction import rfc3339
 from fraudline.models.errors import FileRefused
 from fraudline.models.histories.columns import FIELDS, REQUIRED_FIELDS, checked_history, refuse_where
 from fraudline.models.histories.history import FRAUD, History
+from fraudline.models.histories.whole_file import whole
 
 HANDBOOK_COLUMNS = {
     "TRANSACTION_ID": "transaction_id",
@@ -81,10 +82,9 @@ def write_transactions(frame: pl.DataFrame, file: Path) -> None:
 
     The file appears whole or not at all.
     """
-    partial = file.with_name(f".{file.name}.partial")
     suffix = file.suffix.lower()
     check_format(file)
-    try:
+    with whole(file) as partial:
         if suffix == ".parquet":
             frame.write_parquet(partial)
         elif suffix == ".csv":
@@ -95,11 +95,6 @@ def write_transactions(frame: pl.DataFrame, file: Path) -> None:
                     fields = {name: value for name, value in row.items() if value is not None}
                     fields["occurred_at"] = rfc3339(fields["occurred_at"])
                     lines.write(json.dumps(fields, ensure_ascii=False) + "\n")
-        partial.replace(file)
-    except OSError as error:
-        raise FileRefused(file, f"cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _scan(file: Path) -> pl.LazyFrame:

@@ -92,17 +92,21 @@ def amount(value: float) -> str:
 
 
 def pace(value: float) -> str:
-    """Return how many there are a day, with a decimal where they are few."""
+    """Return how many there are a day, with a decimal where they are few, with two where they are nearly none."""
     if not math.isfinite(value):
         return UNKNOWN
-    return _signed(f"{value:,.{1 if 0 < abs(value) < 10 * _COARSE else 0}f}")
+    return _signed(f"{value:,.{_decimals_of_few(value, 10 * _COARSE)}f}")
 
 
 def cap(value: float) -> str:
-    """Return the most there may be a day, with a decimal where they are very few."""
+    """Return the most there may be a day, with a decimal where they are very few, with two where nearly none."""
     if not math.isfinite(value):
         return UNKNOWN
-    return _signed(f"{value:,.{1 if 0 < abs(value) < _COARSE and value % 1 else 0}f}")
+    return _signed(f"{value:,.{_decimals_of_few(value, _COARSE) if value % 1 else 0}f}")
+
+
+def _decimals_of_few(value: float, many: float) -> int:
+    return 2 if 0 < abs(value) < _TENTH else 1 if 0 < abs(value) < many else 0
 
 
 def tick(value: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from fraudline.kernel.registry import KERNEL_VERSION
+from fraudline.kernel.registry import KERNEL_VERSION, MAX_ENTITIES
 from fraudline.models.bundle import FEATURE_NAMES, Bundle, BundleError
 from fraudline.models.histories.history import History
 from fraudline.models.manifest import FORMAT
@@ -29,14 +29,19 @@ NAME = "starter"
 COMMAND = "fraudline up"
 
 
-def ensure_starter_model(directory: Path, progress: Progress = no_progress, base_currency: str = "EUR") -> Path:
+def ensure_starter_model(
+    directory: Path,
+    progress: Progress = no_progress,
+    base_currency: str = "EUR",
+    max_entities: int = MAX_ENTITIES,
+) -> Path:
     """Return the folder of the starter bundle inside `directory`, trained first where it is not there or is damaged.
 
     The folder's name follows from what the model is made from: a release of another edition, or with another kernel,
     trains its own and leaves the old one to whoever still uses it.
     """
     made_from = [EDITION, KERNEL_VERSION, *FEATURE_NAMES, FORMAT, base_currency, SEED, CUSTOMERS, MERCHANTS, DAYS]
-    made_from += [QUICK.noted()]
+    made_from += [max_entities, QUICK.noted()]
     digest = hashlib.sha256("\n".join(map(str, made_from)).encode()).hexdigest()
     bundle = directory / f"{NAME}-{digest[:8]}"
     if bundle.exists():
@@ -49,7 +54,14 @@ def ensure_starter_model(directory: Path, progress: Progress = no_progress, base
     rates = starter_rates(base_currency)
     try:
         train_bundle(
-            _simulated(progress), bundle, name=NAME, rates=rates, recipe=QUICK, command=COMMAND, progress=progress
+            _simulated(progress),
+            bundle,
+            name=NAME,
+            rates=rates,
+            max_entities=max_entities,
+            recipe=QUICK,
+            command=COMMAND,
+            progress=progress,
         )
     except BundleError:
         # Another process may have been faster; what it wrote has to be sound.
