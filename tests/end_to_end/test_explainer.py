@@ -14,6 +14,7 @@ import pytest
 
 from model_builders import reseal
 from servers.eventually import eventually
+from servers.read_only import read_only
 from system.ledger import Journal, assert_ledgers_agree
 from system.payments import a_transaction, public_transactions
 from system.posting import post_all
@@ -184,13 +185,8 @@ async def test_a_database_that_only_reads_makes_an_idle_explainer_unready(
 ) -> None:
     explainer.start()
     await explainer.until_ready()
-    try:
-        postgres.execute("alter system set default_transaction_read_only = on")
-        postgres.execute("select pg_reload_conf()")
+    with read_only(postgres):
         await eventually(lambda: explainer.reason("database"))
-    finally:
-        postgres.execute("alter system reset default_transaction_read_only")
-        postgres.execute("select pg_reload_conf()")
 
     await explainer.until_ready()
 

@@ -14,6 +14,7 @@ import pytest
 from fraudline.local.install import find_rabbitmq
 from fraudline.local.rabbitmq_node import MAX_MEMORY_BYTES, Identity, Ports, environment
 from servers.eventually import eventually
+from servers.read_only import read_only
 from system.ledger import Journal, assert_ledgers_agree
 from system.payments import a_transaction, public_transactions
 from system.posting import post_all
@@ -77,9 +78,7 @@ async def test_a_database_that_only_reads_makes_the_scorer_unready_until_it_writ
     payments = public_transactions(TRANSACTIONS)
     scorer = system.scorers[0]
     await post_all(system, payments[:MIDDLE], journal)
-    try:
-        postgres.execute("alter system set default_transaction_read_only = on")
-        postgres.execute("select pg_reload_conf()")
+    with read_only(postgres):
         # First under the connections that are open, then with none of them left.
         await post_all(system, payments[MIDDLE:-100], journal)
         await eventually(lambda: scorer.reason("database"))
@@ -91,9 +90,6 @@ async def test_a_database_that_only_reads_makes_the_scorer_unready_until_it_writ
         assert scorer.reason("database")
         assert not scorer.readiness()["ready"]
         assert journal.refused == 0, "ingest has no need of a database that can be written"
-    finally:
-        postgres.execute("alter system reset default_transaction_read_only")
-        postgres.execute("select pg_reload_conf()")
 
     await scorer.until_ready(RECOVERY_SECONDS)
     ledger = await assert_ledgers_agree(system, journal, within=RECOVERY_SECONDS)

@@ -12,14 +12,9 @@ from fraudline.kernel.registry import FEATURES
 from fraudline.models.booster import load_booster, raw_scores
 from fraudline.models.bundle import Bundle, BundleError, write_bundle
 from fraudline.models.calibration import Isotonic
-from model_builders import a_trained_bundle, reseal
+from model_builders import reseal
 
 FILES = ("manifest.json", "model-card.md", "model.txt", "rates.json", "report.html")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return a_trained_bundle(tmp_path_factory.mktemp("bundles") / "small")
 
 
 @pytest.fixture

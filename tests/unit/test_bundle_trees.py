@@ -12,12 +12,7 @@ from hypothesis import strategies as st
 from fraudline.kernel.registry import FEATURES
 from fraudline.models.bundle import FEATURE_NAMES, Bundle, BundleError, load_booster, raw_scores
 from fraudline.models.trees import check_trees
-from model_builders import a_trained_bundle, model_of, reseal, with_fitting_sizes
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return a_trained_bundle(tmp_path_factory.mktemp("bundles") / "small")
+from model_builders import model_of, reseal, with_fitting_sizes
 
 
 @pytest.fixture(scope="module")

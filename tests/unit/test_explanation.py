@@ -23,7 +23,6 @@ from fraudline.models.explanation import (
     reasons_of,
 )
 from fraudline.models.manifest import MODEL_FILE
-from model_builders import a_trained_bundle
 
 NAMES = tuple(feature.name for feature in FEATURES)
 WIDTH = len(FEATURES)
@@ -33,18 +32,13 @@ VECTORS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return a_trained_bundle(tmp_path_factory.mktemp("bundles") / "small")
+def bundle(trained: Path) -> Bundle:
+    return Bundle.load(trained)
 
 
 @pytest.fixture(scope="module")
-def bundle(directory: Path) -> Bundle:
-    return Bundle.load(directory)
-
-
-@pytest.fixture(scope="module")
-def booster(directory: Path) -> lightgbm.Booster:
-    return load_booster((directory / MODEL_FILE).read_bytes())
+def booster(trained: Path) -> lightgbm.Booster:
+    return load_booster((trained / MODEL_FILE).read_bytes())
 
 
 def some_vectors(count: int) -> np.ndarray:
@@ -184,9 +178,9 @@ def test_a_vector_of_another_length_is_none(stored: bytes | None) -> None:
 
 
 def test_what_a_payment_was_flagged_for_does_not_depend_on_the_process_that_says_so(
-    bundle: Bundle, directory: Path
+    bundle: Bundle, trained: Path
 ) -> None:
-    restarted = Bundle.load(directory)
+    restarted = Bundle.load(trained)
 
     for vector in some_vectors(20):
         assert explain(restarted, vector) == explain(bundle, vector)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -144,8 +145,14 @@ def test_the_next_start_takes_a_leftover_policy_away_also_where_nothing_is_to_be
     assert removed == ["policy"]
 
 
-def test_ctrl_c_at_the_terminal_does_not_reach_an_installation() -> None:
-    install._run(["sh", "-c", f'test "$(ps -o pgid= -p $$ | tr -d " ")" != {os.getpgrp()}'])  # noqa: SLF001 - runs apt
+def test_ctrl_c_at_the_terminal_does_not_reach_an_installation(tmp_path: Path) -> None:
+    group = tmp_path / "process-group"
+    tell = "import os, pathlib, sys; pathlib.Path(sys.argv[1]).write_text(str(os.getpgrp()))"
+
+    install._run([sys.executable, "-c", tell, str(group)])  # noqa: SLF001 - runs apt
+
+    # A terminal interrupts the process group in front of it.
+    assert int(group.read_text()) != os.getpgrp()
 
 
 def test_a_policy_of_the_machine_is_left_alone(tmp_path: Path) -> None:

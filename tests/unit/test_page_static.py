@@ -10,6 +10,8 @@ from fraudline_alerts import readable
 from fraudline_alerts.page.pages import TEMPLATES
 from fraudline_alerts.page.static_files import FOLDER, StaticFiles
 
+MODULES = {path.name: path.read_text() for path in FOLDER.glob("*.js")}
+
 
 @pytest.fixture(scope="module")
 def static() -> StaticFiles:
@@ -53,35 +55,37 @@ def test_what_is_no_file_of_ours_is_not_served(static: StaticFiles, name: str) -
 
 
 def test_every_module_imports_files_that_exist_and_names_that_they_export() -> None:
-    for path in FOLDER.glob("*.js"):
-        source = path.read_text()
-        for names, neighbour in re.findall(r'import (?:\{([^}]*)\}|\* as \w+) from "\./(\w+\.js)"', source):
-            exported = set(
-                re.findall(
-                    r"^export (?:async )?(?:function|class|const) (\w+)", (FOLDER / neighbour).read_text(), re.MULTILINE
-                )
-            )
-            assert {name.strip() for name in names.split(",") if name.strip()} <= exported, path.name
+    imports = [
+        (module, neighbour, {name.strip() for name in names.split(",") if name.strip()})
+        for module, source in MODULES.items()
+        for names, neighbour in re.findall(r'import (?:\{([^}]*)\}|\* as \w+) from "\./(\w+\.js)"', source)
+    ]
+
+    assert len(imports) == sum(source.count("import ") for source in MODULES.values()) > 0
+    for module, neighbour, names in imports:
+        exported = re.findall(r"^export (?:async )?(?:function|class|const) (\w+)", MODULES[neighbour], re.MULTILINE)
+        assert names <= set(exported), module
 
 
 def test_every_hook_that_a_module_looks_for_is_in_a_template() -> None:
     markup = "\n".join(path.read_text() for path in TEMPLATES.iterdir())
-    for path in FOLDER.glob("*.js"):
-        source = path.read_text()
-        ids = re.findall(r'(?:getElementById|element)\("([\w-]+)"\)', source)
-        fields = re.findall(r'part\(\w+, "(\w+)"\)', source)
-        acts = re.findall(r'data-act="(\w+)"', source)
-        missing = [name for name in ids if f'id="{name}"' not in markup]
-        missing += [name for name in fields if f'data-field="{name}"' not in markup]
-        missing += [name for name in acts if f'data-act="{name}"' not in markup]
-        assert not missing, path.name
+    hooks = {
+        "id": r'(?:getElementById|element)\("([\w-]+)"\)',
+        "data-field": r'part\(\w+, "(\w+)"\)',
+        "data-act": r'data-act="(\w+)"',
+    }
+    for attribute, looked_for in hooks.items():
+        found = [(module, name) for module, source in MODULES.items() for name in re.findall(looked_for, source)]
+
+        assert found, attribute
+        assert [one for one in found if f'{attribute}="{one[1]}"' not in markup] == []
 
 
 def test_no_module_makes_markup_of_text() -> None:
-    for path in FOLDER.glob("*.js"):
-        assert not re.search(
-            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|\.style\b", path.read_text()
-        )
+    markup = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|\.style\b")
+
+    assert MODULES
+    assert [module for module, source in MODULES.items() if markup.search(source)] == []
 
 
 def luminance(colour: str) -> float:

@@ -18,9 +18,10 @@ def job_that_stops(name: str, ended: list[str]) -> "object":
 async def test_jobs_stop_in_reverse_order_with_readiness_gone_first() -> None:
     ended: list[str] = []
     readiness = Readiness()
-    stop = asyncio.Event()
+    stop, all_started = asyncio.Event(), asyncio.Event()
 
     async def last(stop: asyncio.Event) -> None:
+        all_started.set()
         await stop.wait()
         assert not readiness.is_ready()
         ended.append("last")
@@ -32,7 +33,8 @@ async def test_jobs_stop_in_reverse_order_with_readiness_gone_first() -> None:
             readiness=readiness,
         )
     )
-    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await all_started.wait()
     assert readiness.is_ready()
     stop.set()
     await supervising

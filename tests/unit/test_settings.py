@@ -3,15 +3,25 @@ from pathlib import Path
 import pytest
 
 from fraudline.errors import ConfigurationError
-from fraudline.service.settings import IngestSettings, LogLevel, ScorerSettings, ServiceSettings, load, variable_of
+from fraudline.service.settings import (
+    AlertsSettings,
+    ExplainerSettings,
+    IngestSettings,
+    LogLevel,
+    ScorerSettings,
+    ServiceSettings,
+    load,
+    variable_of,
+)
 
 DATABASE = "postgresql://fraudline:secret-of-the-database@127.0.0.1/fraudline"
 BROKER = "amqp://fraudline:secret-of-the-broker@127.0.0.1/"
+SERVICES = (IngestSettings, ScorerSettings, ExplainerSettings, AlertsSettings)
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for settings in (IngestSettings, ScorerSettings):
+    for settings in SERVICES:
         for field in settings.model_fields:
             monkeypatch.delenv(variable_of(settings, field), raising=False)
     monkeypatch.setenv("FRAUDLINE_DATABASE_URL", DATABASE)
@@ -141,7 +151,7 @@ def test_the_log_level_may_be_written_in_capitals(environment: pytest.MonkeyPatc
     assert load(IngestSettings).log_level is LogLevel.DEBUG
 
 
-@pytest.mark.parametrize("settings", [IngestSettings, ScorerSettings])
+@pytest.mark.parametrize("settings", SERVICES)
 def test_every_setting_says_what_it_is_for(settings: type[ServiceSettings]) -> None:
     for name, field in settings.model_fields.items():
         assert field.description, name

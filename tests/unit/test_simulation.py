@@ -29,8 +29,11 @@ def month() -> pl.DataFrame:
 
 
 def test_every_payment_is_a_transaction_that_ingest_takes() -> None:
-    for row in History(simulated()).rows():
-        Transaction.model_validate_json(json.dumps(row))
+    frame = simulated()
+
+    taken = [Transaction.model_validate_json(json.dumps(row)) for row in History(frame).rows()]
+
+    assert [transaction.transaction_id for transaction in taken] == frame["transaction_id"].to_list()
 
 
 @pytest.mark.parametrize("suffix", ["csv", "ndjson", "parquet"])

@@ -34,11 +34,6 @@ def history() -> History:
     return a_simulated_history()
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory, history: History) -> Path:
-    return a_trained_bundle(tmp_path_factory.mktemp("bundles") / "small", history)
-
-
 def manifest_of(bundle: Path) -> Manifest:
     return Bundle.load(bundle).manifest
 
@@ -47,17 +42,17 @@ def with_frauds(history: History, is_fraud: pl.Expr) -> History:
     return History(history.frame.with_columns(is_fraud.cast(pl.Int8).alias("fraud")))
 
 
-def test_the_same_transactions_make_the_same_bytes(tmp_path: Path, history: History, bundle: Path) -> None:
+def test_the_same_transactions_make_the_same_bytes(tmp_path: Path, history: History, trained: Path) -> None:
     again = a_trained_bundle(tmp_path / "again", history)
 
-    files = sorted(file.name for file in bundle.iterdir())
+    files = sorted(file.name for file in trained.iterdir())
     assert files == ["manifest.json", "model-card.md", "model.txt", "rates.json", "report.html"]
     for file in files:
-        assert (again / file).read_bytes() == (bundle / file).read_bytes()
+        assert (again / file).read_bytes() == (trained / file).read_bytes()
 
 
-def test_the_split_is_by_time_and_said(bundle: Path) -> None:
-    data = manifest_of(bundle).data
+def test_the_split_is_by_time_and_said(trained: Path) -> None:
+    data = manifest_of(trained).data
 
     day = timedelta(days=1)
     assert data.history_from == data.training.first == FIRST_DAY
@@ -69,8 +64,8 @@ def test_the_split_is_by_time_and_said(bundle: Path) -> None:
     assert data.label_delay_seconds == 7 * 86_400
 
 
-def test_the_last_label_that_was_learned_from_is_told(history: History, bundle: Path) -> None:
-    data = manifest_of(bundle).data
+def test_the_last_label_that_was_learned_from_is_told(history: History, trained: Path) -> None:
+    data = manifest_of(trained).data
 
     last_fraud = history.frame.filter(pl.col("fraud") == 1)["occurred_at"].max()
     assert data.labels_known_until - timedelta(days=8) < last_fraud <= data.labels_known_until - timedelta(days=7)
@@ -78,12 +73,12 @@ def test_the_last_label_that_was_learned_from_is_told(history: History, bundle: 
 
 
 def test_outcomes_of_the_days_that_measure_move_neither_calibration_nor_thresholds(
-    tmp_path: Path, history: History, bundle: Path
+    tmp_path: Path, history: History, trained: Path
 ) -> None:
     swapped = (pl.col("occurred_at") >= at(13, 0)) & (pl.int_range(pl.len()) % 200 == 0)
     changed = with_frauds(history, pl.when(swapped).then(1 - pl.col("fraud")).otherwise(pl.col("fraud")))
 
-    other, before = manifest_of(a_trained_bundle(tmp_path / "other", changed)), manifest_of(bundle)
+    other, before = manifest_of(a_trained_bundle(tmp_path / "other", changed)), manifest_of(trained)
 
     assert not before.metrics.is_in_sample
     assert (other.calibration, other.thresholds, other.version) == (
@@ -107,27 +102,27 @@ def test_days_are_split_in_whole_and_in_order(days: int, shares: tuple[int, ...]
     assert periods[2].stop == days
 
 
-def test_outcomes_of_the_days_that_judge_move_no_tree(tmp_path: Path, history: History, bundle: Path) -> None:
+def test_outcomes_of_the_days_that_judge_move_no_tree(tmp_path: Path, history: History, trained: Path) -> None:
     judged_from = at(12, 0)
     swapped = (pl.col("occurred_at") >= judged_from) & (pl.int_range(pl.len()) % 200 == 0)
     changed = with_frauds(history, pl.when(swapped).then(1 - pl.col("fraud")).otherwise(pl.col("fraud")))
 
     other = a_trained_bundle(tmp_path / "other", changed)
 
-    assert model_of(other) == model_of(bundle)
-    assert manifest_of(other).calibration != manifest_of(bundle).calibration
+    assert model_of(other) == model_of(trained)
+    assert manifest_of(other).calibration != manifest_of(trained).calibration
 
 
-def test_the_model_is_better_than_chance_on_the_days_that_judge(bundle: Path) -> None:
-    metrics = manifest_of(bundle).metrics
+def test_the_model_is_better_than_chance_on_the_days_that_judge(trained: Path) -> None:
+    metrics = manifest_of(trained).metrics
 
     assert metrics.auc_roc > 0.65
     assert metrics.share_flagged <= 0.03
     assert metrics.recall > 0.1
 
 
-def test_probabilities_are_what_production_would_have_given(history: History, bundle: Path) -> None:
-    loaded, events = Bundle.load(bundle), point_in_time(history, RATES)
+def test_probabilities_are_what_production_would_have_given(history: History, trained: Path) -> None:
+    loaded, events = Bundle.load(trained), point_in_time(history, RATES)
     start = history.index_of(loaded.manifest.data.measuring.first)
 
     # As production would: event by event, each batch as it came.
@@ -143,20 +138,20 @@ def test_probabilities_are_what_production_would_have_given(history: History, bu
 
 
 def test_a_model_that_is_grown_again_says_that_its_figures_are_anothers(
-    tmp_path: Path, history: History, bundle: Path
+    tmp_path: Path, history: History, trained: Path
 ) -> None:
     recipe = dataclasses.replace(SMALL, refit=True)
 
     again = a_trained_bundle(tmp_path / "again", history, recipe=recipe)
 
-    manifest, before = manifest_of(again), manifest_of(bundle)
+    manifest, before = manifest_of(again), manifest_of(trained)
     assert manifest.growth.is_refit
     assert (manifest.growth.grown_on.first, manifest.growth.grown_on.last) == (FIRST_DAY, at(13).date())
     assert manifest.growth.interim_trees == before.trees
     assert manifest.trees == round(before.trees * len(history) / before.data.training.transactions)
     assert (manifest.calibration, manifest.thresholds) == (before.calibration, before.thresholds)
     assert manifest.metrics == before.metrics
-    assert model_of(again) != model_of(bundle)
+    assert model_of(again) != model_of(trained)
     for file in ("model-card.md", "report.html"):
         told = (again / file).read_text()
         assert "interim model" in told
@@ -207,10 +202,10 @@ def test_sampled_transactions_weigh_as_much_as_all() -> None:
     assert weights[~is_fraud[rows]].sum() == pytest.approx(990, rel=1e-4)
 
 
-def test_costs_move_the_thresholds_and_no_score(tmp_path: Path, history: History, bundle: Path) -> None:
+def test_costs_move_the_thresholds_and_no_score(tmp_path: Path, history: History, trained: Path) -> None:
     dear = a_trained_bundle(tmp_path / "dear", history, budget=Budget(30.0, 100.0, alerts_per_day=3.0))
 
-    manifest, before = manifest_of(dear), manifest_of(bundle)
+    manifest, before = manifest_of(dear), manifest_of(trained)
     assert manifest.version == before.version
     assert manifest.thresholds.review > before.thresholds.review
     assert manifest.thresholds.alerts_per_day <= manifest.thresholds.most_alerts_per_day == 3.0
@@ -239,8 +234,8 @@ def test_what_comes_after_the_last_day_is_not_there(tmp_path: Path, history: His
     ).read_bytes()
 
 
-def test_calibrated_probabilities_add_up_to_the_frauds(history: History, bundle: Path) -> None:
-    loaded, events = Bundle.load(bundle), point_in_time(history, RATES)
+def test_calibrated_probabilities_add_up_to_the_frauds(history: History, trained: Path) -> None:
+    loaded, events = Bundle.load(trained), point_in_time(history, RATES)
     data = loaded.manifest.data
 
     probabilities = loaded.predict(Kernel().apply(events))
@@ -327,13 +322,13 @@ def test_frauds_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
     assert "Nothing" in refused(tmp_path, a_history(*moments))
 
 
-def test_a_bundle_is_never_written_over(history: History, bundle: Path) -> None:
-    before = sorted((file, file.stat().st_mtime_ns) for file in bundle.iterdir())
+def test_a_bundle_is_never_written_over(history: History, trained: Path) -> None:
+    before = sorted((file, file.stat().st_mtime_ns) for file in trained.iterdir())
 
     with pytest.raises(BundleError, match="is there already"):
-        a_trained_bundle(bundle, history)
+        a_trained_bundle(trained, history)
 
-    assert sorted((file, file.stat().st_mtime_ns) for file in bundle.iterdir()) == before
+    assert sorted((file, file.stat().st_mtime_ns) for file in trained.iterdir()) == before
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_anything_is_learned(

@@ -76,6 +76,7 @@ async def consuming(connection: "AbstractConnection", queue_name: str, *, prefet
     try:
         yield inbox
     finally:
+        # A broker that is gone has closed the channel by itself.
         with contextlib.suppress(*LOST):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await channel.close()

@@ -63,6 +63,7 @@ class DemoCounts:
         said_at, has_first = time.monotonic(), False
         async with httpx2.AsyncClient(timeout=REQUEST_SECONDS, trust_env=False) as http:
             while True:
+                # A service that is away is told of by who keeps it; its counts stay as they were until it is back.
                 with contextlib.suppress(httpx2.HTTPError, ValueError):
                     await self._look(http)
                 if self.scored.total and not has_first:

@@ -112,6 +112,7 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         sys.stdout = None
         sys.exit(EXIT_FAILED)
     except Exception as error:
+        # The driver's errors cannot be named here: most commands end without it ever being loaded.
         if not _is_of_postgres(error):
             raise
         _leave(f"PostgreSQL refused: {error}", EXIT_FAILED)

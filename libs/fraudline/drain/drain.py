@@ -5,7 +5,6 @@ be stored once however often it comes.
 """
 
 import asyncio
-import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -133,9 +132,11 @@ class Drain:
         """Return when the database takes writes; what waits in the queue is not even delivered until then."""
         pauses = Pauses(stop)
         while not stop.is_set():
-            with contextlib.suppress(DependencyAway, asyncpg.PostgresError, TimeoutError):
+            try:
                 async with asyncio.timeout(STORE_SECONDS), self._database.acquire() as connection:
                     await probe_write(connection)
+            except (DependencyAway, asyncpg.PostgresError, TimeoutError) as error:
+                self._reason = f"the database takes no writes ({type(error).__name__})"
+                await pauses.rest()
+            else:
                 return
-            self._reason = "the database takes no writes"
-            await pauses.rest()

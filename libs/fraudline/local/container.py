@@ -66,7 +66,7 @@ class RabbitMQContainer:
             self._start_watch()
             self._await_login(deadline)
         except BaseException:
-            # What went wrong first is what has to be told.
+            # Ctrl-C too: nothing half started is left to run. What went wrong first is what has to be told.
             with suppress(LocalServerError):
                 self.stop()
             raise

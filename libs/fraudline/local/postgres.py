@@ -84,6 +84,7 @@ class Postgres:
             if DATABASE not in self.execute("SELECT datname FROM pg_database", database="postgres").split():
                 self.execute(f"CREATE DATABASE {DATABASE}", database="postgres")
         except BaseException:
+            # Ctrl-C too: nothing half started is left to run, and the folder is free for the next try.
             self.stop()
             raise
 

@@ -80,6 +80,7 @@ class Prometheus:
             keep_log_bounded(self.folder / "prometheus.log")
             self._start_server(deadline)
         except BaseException:
+            # Ctrl-C too: nothing half started is left to run, and the folder is free for the next try.
             self.stop()
             raise
 

@@ -53,6 +53,7 @@ class RabbitMQ:
             self._start_epmd()
             self._start_node(deadline)
         except BaseException:
+            # Ctrl-C too: nothing half started is left to run, and the folder is free for the next try.
             self.stop()
             raise
 

@@ -38,6 +38,7 @@ class Edge:
         try:
             await self._app(scope, receive, noting)
         except Exception:
+            # Whatever a handler died of, the client gets a problem document and we the traceback.
             get_logger().exception(LogEvent.REQUEST_FAILED, route=_route_of(scope))
             if status is not None:
                 raise
