@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -172,6 +173,26 @@ async def test_labels_and_their_effects_come_back_as_they_were_committed(pool: D
         first, second = await logged_events(connection, until=2)
         assert first.is_transaction
         assert second == LoggedEvent(is_transaction=False, microseconds=moment, weight=1, **place._asdict())
+
+
+async def test_a_label_has_the_kernels_time_of_its_transaction_and_no_amount_where_no_rate_was_known(
+    pool: Database,
+) -> None:
+    usual = a_scored(1)
+    ahead = usual.accepted.data.model_copy(update={"occurred_at": usual.accepted.time + timedelta(minutes=4)})
+    scored = replace(usual, accepted=usual.accepted.model_copy(update={"data": ahead}), base_amount=None)
+    accepted = (usual.accepted.time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    async with pool.acquire() as connection:
+        await take_over(connection, 0, owner="test")
+        effect = AppliedLabel(2, "t-1", "card-1", "merchant-1", Effect(MOMENT, 1))
+
+        assert await append(connection, 0, scored, applied=[effect])
+
+        transaction, label = await logged_events(connection, until=2)
+        assert (transaction.microseconds, transaction.base_amount) == (accepted, None)
+        assert (label.transaction_microseconds, label.base_amount) == (accepted, None)
+        place = (await places_of(connection, ["t-1"]))["t-1"]
+        assert (place.transaction_microseconds, place.base_amount) == (accepted, None)
 
 
 @pytest.mark.parametrize("steps_before", [2, 3])

@@ -86,15 +86,18 @@ class Past:
                 today = day if today is None else max(day, today)
                 counts = {kept: value for kept, value in counts.items() if kept > today - DAYS_KEPT}
                 if day > today - DAYS_KEPT:
-                    counts.setdefault(day, [0, 0])[0] += 1
+                    counts.setdefault(day, [0, 0, 0])[0] += 1
                 continue
             standing = max(standing + event.weight, 0.0)
             if standing == 0.0:
-                counts = {kept: [value[0], 0] for kept, value in counts.items()}
-            elif ordinary and today is not None and today - DAYS_KEPT < day <= today:
-                frauds = counts.setdefault(day, [0, 0])
-                frauds[1] = max(frauds[1] + int(event.weight), 0)
-        return [(day, *value) for day, value in sorted(counts.items())]
+                counts = {kept: [value[0], 0, 0] for kept, value in counts.items()}
+            elif today is not None and today - DAYS_KEPT < day <= today:
+                frauds = counts.setdefault(day, [0, 0, 0])
+                kind = 1 if ordinary else 2
+                if event.weight < 0 and frauds[kind] == 0:
+                    kind = 3 - kind
+                frauds[kind] = max(frauds[kind] + int(event.weight), 0)
+        return [(day, value[0], value[1]) for day, value in sorted(counts.items())]
 
     def matured(self) -> list[tuple[int, int, int]]:
         """Those of the days whose frauds should all be known, from the first with an ordinary fraud on."""

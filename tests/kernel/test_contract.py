@@ -437,6 +437,18 @@ def test_a_fraud_of_far_more_than_its_card_pays_says_nothing_of_the_merchant() -
     assert at_merchant(*daily, replace(found(1, amount=1e6), card=7), at=12)[0] == 1  # of that card nothing is known
 
 
+def test_a_correction_takes_back_its_own_fraud_although_the_cards_habit_has_moved() -> None:
+    daily = paid_daily(*range(4))
+    usual = replace(found(1), card=2)
+    unusual = replace(found(2, amount=100.0), card=3)
+    habits: list[Event] = [a_transaction(card=3, merchant=9, amount=20.0)]
+    moved: list[Event] = [a_transaction(time=NOON + 11 * DAY, card=3, merchant=9, amount=200.0) for _ in range(9)]
+
+    assert at_merchant(*habits, *daily, usual, unusual, at=12)[0] == 1
+    assert at_merchant(*habits, *daily, usual, unusual, *moved, its_correction(unusual), at=12)[0] == 1
+    assert at_merchant(*habits, *moved, *daily, usual, unusual, at=12)[0] == 2
+
+
 def test_a_fraud_of_a_day_that_the_merchant_does_not_remember_counts_for_no_day() -> None:
     assert at_merchant(found(0), *paid_daily(0, 1), at=12)[0] == 0  # the label was there before the merchant
     assert at_merchant(*paid_daily(50), found(4), at=51)[0] == 0

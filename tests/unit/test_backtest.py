@@ -67,6 +67,31 @@ def test_a_backtest_gives_the_scorers_scores_bit_for_bit(
     assert verdicts["score"].to_numpy().tobytes() == expected.tobytes()
 
 
+class AskedError(Exception):
+    """Ends what made a kernel, once it is known how."""
+
+
+def test_training_backtest_and_scorer_all_say_when_frauds_are_known_as_the_model_learned_it(
+    history: History, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def made(_max_entities: int, known_after_days: int) -> None:
+        asked.append(known_after_days)
+        raise AskedError
+
+    for module in ("models.backtest", "models.training.examples", "state.partition_state"):
+        monkeypatch.setattr(f"fraudline.{module}.Kernel", made)
+
+    with pytest.raises(AskedError):
+        a_trained_bundle(tmp_path / "model", history, label_delay=ONE_DAY)
+    with pytest.raises(AskedError):
+        backtest(history, bundle, first_day=FROM, last_day=UNTIL, label_delay=5 * ONE_DAY)
+    with pytest.raises(AskedError):
+        PartitionState(0, bundle)
+    assert asked == [2, 2, 2]
+
+
 def test_its_decisions_are_the_policys(history: History, bundle: Bundle, verdicts: pl.DataFrame) -> None:
     start = history.index_of(FROM)
     rows = history.frame[start : start + verdicts.height]

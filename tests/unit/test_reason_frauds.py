@@ -54,10 +54,11 @@ def test_frauds_of_usual_amounts_are_held_against_the_payments_with_known_outcom
         stream = [*daily, *labels, a_transaction(time=NOON + 12 * DAY)]
         return told("merchant_frauds", features_after(*stream), by=f"merchant_{by}")
 
-    due = "at this merchant with known outcomes"
-    assert after() == f"No fraud of a usual amount is known among the payments {due}."
-    assert after(4) == f"1 fraud of usual amounts among 1 payment {due}."
-    assert after(1, 2) == f"2 frauds of usual amounts among 4 payments {due}; then 2 without."
+    since = "Since the first fraud of a usual amount at this merchant,"
+    none = "Among the payments at this merchant with known outcomes there is no fraud of a usual amount."
+    assert after() == none
+    assert after(4) == f"{since} 1 of 1 known outcome turned out fraud."
+    assert after(1, 2) == f"{since} 2 of 4 known outcomes turned out fraud, none of the last 2."
 
 
 @pytest.mark.parametrize(

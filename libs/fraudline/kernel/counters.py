@@ -282,7 +282,8 @@ def apply_label(
     this log shows the entity. When as many frauds were taken back as became known, nothing of them is left, no
     rounding error either: a residue of 1e-17 would stand on the wrong side of a tree's split at zero. Otherwise no
     count goes under zero, and the clock and the series stay where a label that was taken back had put them. Whether a
-    fraud that is taken back was ordinary is asked anew: the card's habit may have moved over the line since.
+    fraud that is taken back was ordinary is asked anew: where its day has frauds of both kinds, the card's habit may
+    have moved over the line since, and one of the other kind goes.
     """
     days = kinds[kind, DAYS]
     known = floats[row, LABELS] + weight
@@ -306,8 +307,8 @@ def apply_label(
             words[row, LABEL_FIRST] = time
         words[row, LABEL_CLOCK] = max(time, words[row, LABEL_CLOCK])
     floats[row, LABELS] = known
-    if days > 0 and ordinary and words[row, SEEN] > 0:
-        count_fraud(days, row, words[row, CLOCK], transaction_time, weight, shorts)
+    if days > 0 and words[row, SEEN] > 0:
+        count_fraud(days, row, words[row, CLOCK], transaction_time, weight, ordinary, shorts)
     for n in range(kinds[kind, FRAUDS_FROM], kinds[kind, FRAUDS_UNTIL]):
         by_gap = math.exp2(-abs(gap) / half_lives[frauds[n]])
         if gap >= 0.0:

@@ -1,8 +1,9 @@
-"""An entity's last days, compiled: of each the transactions, and how many of them turned out to be ordinary frauds.
+"""An entity's last days, compiled: of each the transactions, and how many of them turned out to be frauds.
 
-Two counts of 16 bits a day (UTC), which stop at 65,535; a day stands at its number modulo `DAYS_KEPT`, and is emptied
-when the entity's clock comes to it. They answer what sums that decay from a report cannot: of the payments of a time
-whose frauds should be known by now, how many are frauds, and how many followed that are none.
+32 bits a day (UTC): transactions up to 65,535, ordinary frauds and others up to 255 each. A day stands at its number
+modulo `DAYS_KEPT`, and is emptied when the entity's clock comes to it. They answer what sums that decay from a report
+cannot: of the payments of a time whose frauds should be known by now, how many are frauds, and how many followed that
+are none.
 """
 
 # ruff: noqa: PLR0917 - compiled functions take their arrays by position
@@ -15,6 +16,8 @@ from fraudline.kernel.layout import DAYS_KEPT, FRAUDS_OF_DAY, SHORTS_OF_DAY, SHO
 from fraudline.kernel.table import Shorts
 
 _MOST: Final = 65_535
+_MOST_FRAUDS: Final = 255
+_OTHERS: Final = 256  # the frauds of a day are its ordinary ones and so many times the others
 _MICROSECONDS_OF_DAY: Final = 86_400_000_000
 
 
@@ -46,16 +49,37 @@ def count_transaction(word: int, row: int, clock: int, time: int, shorts: Shorts
     day = day_of(time)
     if day > day_of(clock) - DAYS_KEPT:
         at = place_of(word, day) + TRANSACTIONS_OF_DAY
-        shorts[row, at] = min(shorts[row, at] + 1, _MOST)
+        shorts[row, at] = min(int(shorts[row, at]) + 1, _MOST)
 
 
 @part
-def count_fraud(word: int, row: int, clock: int, time: int, weight: float, shorts: Shorts) -> None:
-    """Count a fraud, or its end, on the day of its transaction, if that is one of those that are kept."""
+def count_fraud(
+    word: int,
+    row: int,
+    clock: int,
+    time: int,
+    weight: float,
+    is_ordinary: bool,  # noqa: FBT001 - as above
+    shorts: Shorts,
+) -> None:
+    """Count a fraud, or its end, on the day of its transaction, if that is one of those that are kept.
+
+    What is taken back is of the kind that it is now, or of the other where none of this kind is left: the habit that
+    it is judged by may have moved since it was counted.
+    """
     day = day_of(time)
     if day_of(clock) - DAYS_KEPT < day <= day_of(clock):
         at = place_of(word, day) + FRAUDS_OF_DAY
-        shorts[row, at] = min(max(shorts[row, at] + int(weight), 0), _MOST)
+        ordinary, others = int(shorts[row, at]) % _OTHERS, int(shorts[row, at]) // _OTHERS
+        change = int(weight)
+        of_ordinary = is_ordinary
+        if change < 0 and (ordinary if is_ordinary else others) == 0:
+            of_ordinary = not is_ordinary
+        if of_ordinary:
+            ordinary = min(max(ordinary + change, 0), _MOST_FRAUDS)
+        else:
+            others = min(max(others + change, 0), _MOST_FRAUDS)
+        shorts[row, at] = ordinary + _OTHERS * others
 
 
 @part
@@ -67,7 +91,7 @@ def forget_frauds(word: int, row: int, shorts: Shorts) -> None:
 
 @part
 def look_back(word: int, row: int, clock: int, known_after_days: int, shorts: Shorts) -> tuple[float, float, float]:
-    """Return what the days until `known_after_days` before the clock's own say.
+    """Return what the days until `known_after_days` before the clock's own say of ordinary frauds.
 
     Returns:
         Their frauds; those by the transactions from the first fraud's day on, at most 1; the transactions on days after
@@ -77,7 +101,7 @@ def look_back(word: int, row: int, clock: int, known_after_days: int, shorts: Sh
     today = day_of(clock)
     for day in range(today - DAYS_KEPT + 1, today - known_after_days + 1):
         at = place_of(word, day)
-        found = int(shorts[row, at + FRAUDS_OF_DAY])
+        found = int(shorts[row, at + FRAUDS_OF_DAY]) % _OTHERS
         frauds += found
         if frauds > 0:
             transactions = int(shorts[row, at + TRANSACTIONS_OF_DAY])

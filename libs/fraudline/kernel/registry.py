@@ -11,7 +11,8 @@ entity, all that is told of it is.
 A fraud is ordinary if its amount was what its card might have paid: unknown, or with an `amount_log` at most 1 above
 the card's mean by 120 days, as that was when the fraud was reported. Then the merchant is a likelier leak than the
 card. A day (UTC) of an entity has matured when its frauds should all be known: `known_after_days` later, by the
-entity's clock. The last 46 days are remembered.
+entity's clock. The last 46 days are remembered; a fraud counts on the day of its transaction if that is one of them and
+the entity had come so far when it was reported. Once every fraud of an entity was taken back, none is left on any day.
 
 A feature is a statistic (`statistic.py`) of an entity by a half-life; the name says all three.
 """

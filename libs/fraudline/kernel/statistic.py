@@ -1,6 +1,6 @@
 """The statistics: what the kernel can compute of an entity, and what it has to keep for that.
 
-Each has its branch in the compiled code (`counters.value_of`), an oracle in the tests, and the definition here, into
+Each has its branch in the compiled code (`values.value_of`), an oracle in the tests, and the definition here, into
 which a feature fills its entity and its half-life.
 """
 
@@ -145,7 +145,7 @@ STATISTICS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "ordinary_fraud_share",
         "frauds a transaction",
-        "ordinary frauds of {entity} / its transactions, on matured days from the first such fraud's on; or NaN",
+        "ordinary frauds of {entity} / its transactions (or 1), on matured days from the first such fraud's on; or NaN",
         ("days",),
         of_labels=True,
     ),

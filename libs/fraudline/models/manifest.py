@@ -258,12 +258,13 @@ class Manifest(_Part):
         return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def computed_version(self) -> str:
-        """Return the short hash over all that a score depends on: trees, features, calibration, rates."""
+        """Return the short hash over all that a score depends on: trees, features, calibration, rates, label delay."""
         parts = [
             self.files["model.txt"].sha256,
             self.files["rates.json"].sha256,
             self.base_currency,
             self.kernel_version,
+            str(self.data.label_delay_seconds),
             json.dumps(self.calibration.model_dump(mode="json"), sort_keys=True),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:VERSION_DIGITS]

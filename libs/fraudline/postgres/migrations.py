@@ -10,7 +10,7 @@ from importlib.resources import files
 import asyncpg
 
 from fraudline.errors import ConfigurationError, DependencyAway
-from fraudline.postgres.database import COMMAND_SECONDS, CONNECT_SECONDS, DATABASE, is_away
+from fraudline.postgres.database import CONNECT_SECONDS, DATABASE, is_away
 
 # Only one process migrates at a time; the number is Fraudline's own.
 _LOCK = 4_702_111_026
@@ -62,8 +62,8 @@ async def migrate(url: str) -> list[str]:
     try:
         connection = await asyncpg.connect(
             url,
+            # No limit for a step: one that is cut off before its end would begin anew each time.
             timeout=CONNECT_SECONDS,
-            command_timeout=COMMAND_SECONDS * 30,
             server_settings={"lock_timeout": "30s", "application_name": "fraudline migrate", "timezone": "UTC"},
         )
     except (asyncpg.PostgresError, OSError) as error:
@@ -75,7 +75,7 @@ async def migrate(url: str) -> list[str]:
         await connection.execute(_PREPARE)
         applied = {row["number"]: row["checksum"] for row in await connection.fetch(_APPLIED)}
         return [step.name for step in migrations() if await _apply(connection, step, applied.get(step.number))]
-    except asyncpg.PostgresError as error:
+    except (asyncpg.PostgresError, OSError) as error:
         if not is_away(error):
             raise
         # Another one migrates for longer than we wait, or the server went away.

@@ -1,10 +1,13 @@
 """Sentences about frauds that had become known, by labels that had arrived before the payment."""
 
 import math
+from typing import Final
 
 from fraudline.domain.reasons.facts import Facts, of_present
 from fraudline.domain.reasons.window import LEAST
 from fraudline.domain.wording import about, as_beginning, counted, duration, number
+
+_MOST_KNOWN: Final = 1e6  # the kernel's days hold little more
 
 
 @of_present
@@ -45,11 +48,11 @@ def frauds_of_matured_days(facts: Facts) -> str:
     frauds, where = facts.of("ordinary_frauds"), facts.entity.where
     share, cleared = facts.of("ordinary_fraud_share"), facts.of("cleared_since_fraud")
     if not frauds > 0:
-        return f"No fraud of a usual amount is known among the payments {where} with known outcomes."
-    payments = frauds / share if 0 < share < 1 else frauds
-    among = f"among {counted(payments, 'payment')} {where} with known outcomes"
-    followed = f"; then {number(cleared)} without" if cleared > 0 else ""
-    return f"{as_beginning(counted(frauds, 'fraud'))} of usual amounts {among}{followed}."
+        return f"Among the payments {where} with known outcomes there is no fraud of a usual amount."
+    payments = max(frauds / share, frauds) if 0 < share < 1 else frauds
+    known = f"{number(min(frauds, _MOST_KNOWN))} of {counted(min(payments, _MOST_KNOWN), 'known outcome')}"
+    followed = f", none of the last {number(min(cleared, _MOST_KNOWN))}" if cleared > 0 else ""
+    return f"Since the first fraud of a usual amount {where}, {known} turned out fraud{followed}."
 
 
 def _known_or_not(facts: Facts) -> str:
