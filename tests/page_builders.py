@@ -51,6 +51,7 @@ def a_detail(**changes: Any) -> dict[str, Any]:
                 "merchant_id": "merchant-1",
                 "device_id": "device-1",
                 "metadata": {"basket": "2 items"},
+                "answered_decision": None,
             },
             "verdict": {
                 "transaction_id": "t-1",

@@ -176,6 +176,7 @@ async def test_a_scored_transaction_is_told_with_its_verdict_labels_and_conflict
             "scored_at": "2026-01-02T03:04:06.012500Z",
             "latency_ms": 12.5,
         },
+        "answered_decision": None,
         "conflicts": 2,
         "labels": [{"label": "fraud", "source": "chargeback", "reported_at": "2026-02-01T00:00:00.000000Z"}],
     }

@@ -37,12 +37,20 @@ class Announced:
         self.letters += [letter.reason.value for letter in letters]
 
 
+class Told:
+    """Nobody waits for a line alone."""
+
+    async def send(self, batch: Batch, committed: Any) -> None:
+        """Tell nobody."""
+
+
 class Message:
     """A message whose acknowledgement is noted."""
 
     def __init__(self, *lines: bytes) -> None:
         self.body = b"\n".join(lines)
         self.headers: dict[str, Any] = {}
+        self.reply_to: str | None = None
         self.is_acknowledged = False
 
     async def ack(self, *, multiple: bool) -> None:
@@ -80,6 +88,7 @@ async def owning_line(database_url: str, model: Path, folder: Path, **options: A
         state=state,
         database=database,
         announcer=announced,  # type: ignore[arg-type] # records instead of publishing
+        replies=Told(),  # type: ignore[arg-type] # the same
         notes=notes,
         metrics=ScorerMetrics(CollectorRegistry()),
         patience=Patience(asyncio.Event(), away.append, seconds=PATIENCE_SECONDS),

@@ -26,6 +26,7 @@ from fraudline_scorer import line, session
 from fraudline_scorer.announcer import Announcer
 from fraudline_scorer.app import main
 from fraudline_scorer.plan import Planner
+from fraudline_scorer.replies import Replies
 from fraudline_scorer.session import PREFETCH_MESSAGES
 
 MOMENT = os.environ["FAIL_AT"]
@@ -114,6 +115,7 @@ FAULTS: dict[str, tuple[Any, str, Callable[[Any], Any]]] = {
     "scored": (PartitionState, "score", _dying_after),
     "decided": (line, "compute", _dying_after),
     "committed": (line, "commit_batch", _dying_after_await),
+    "told": (Replies, "send", _dying_after_await),
     "announced": (Announcer, "announce", _dying_after_await),
     "acknowledged": (IncomingMessage, "ack", _dying_once_acknowledged),
     "commit_freezes": (line, "commit_batch", _freezing_before),

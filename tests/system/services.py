@@ -237,8 +237,9 @@ class System:
             await service.until_ready()
 
     def queue_names(self) -> list[str]:
-        """Return the queues as the broker names them on its disk."""
-        return [f"{self.broker.virtual_host}_{queue}" for queue in self.broker.queues()]
+        """Return the queues that last, as the broker names them on its disk."""
+        lasting = (queue for queue in self.broker.queues() if not queue.startswith("ingest.replies."))
+        return [f"{self.broker.virtual_host}_{queue}" for queue in lasting]
 
     def owner(self) -> Service | None:
         """Return the scorer that owns the partition now."""

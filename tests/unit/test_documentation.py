@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from typer.main import get_command
 
 from fraudline.amqp.letters import DeadReason
-from fraudline.amqp.topology import ALERTS_QUEUE, dead_queue, events_queue
+from fraudline.amqp.topology import ALERTS_QUEUE, dead_queue, events_queue, reply_queue
 from fraudline.cli.main import app
 from fraudline.domain.partition import PARTITIONS
 from fraudline.domain.reasons import REGISTRY
@@ -113,4 +113,5 @@ def test_every_exchange_and_queue_is_in_the_operations_guide(partition: int) -> 
     exchanges = set(re.findall(r': Final = "(fraudline\.\w+)"', source))
     own = {events_queue(partition), ALERTS_QUEUE}
     queues = own | {dead_queue(queue) for queue in own}
-    assert first_column("docs/operations.md", "RabbitMQ") == exchanges | queues
+    replies = reply_queue("<process>", 0).replace("0", "<number>")
+    assert first_column("docs/operations.md", "RabbitMQ") == exchanges | queues | {replies}

@@ -20,9 +20,11 @@ class Broker:
         self.messages: list[tuple[int, list[bytes]]] = []
         self.confirms: asyncio.Queue[DependencyAway | None] = asyncio.Queue()
         self.arrived = asyncio.Event()
+        self.reply_to: str | None = None
 
-    async def publish(self, stream: Stream, body: bytes, *, number: int) -> None:
+    async def publish(self, stream: Stream, body: bytes, *, number: int, reply_to: str | None = None) -> None:
         assert stream is STREAM
+        self.reply_to = reply_to
         assert body.endswith(b"\n")
         self.messages.append((number, body.splitlines()))
         self.arrived.set()
@@ -44,7 +46,8 @@ def broker() -> Broker:
 @pytest.fixture
 async def stream(broker: Broker) -> AsyncIterator[GroupCommit]:
     stop = asyncio.Event()
-    group_commit = GroupCommit(STREAM, broker, IngestMetrics(CollectorRegistry()))  # type: ignore[arg-type] # its one method
+    metrics = IngestMetrics(CollectorRegistry())
+    group_commit = GroupCommit(STREAM, broker, metrics, lambda: "replies")  # type: ignore[arg-type] # its one method
     job = asyncio.create_task(group_commit.run(stop))
     yield group_commit
     stop.set()
@@ -157,7 +160,8 @@ async def test_a_caller_that_left_during_its_publish_does_no_harm(stream: GroupC
 
 async def test_who_waits_at_the_stop_is_told_to_send_again(broker: Broker) -> None:
     stop = asyncio.Event()
-    group_commit = GroupCommit(STREAM, broker, IngestMetrics(CollectorRegistry()))  # type: ignore[arg-type] # its one method
+    metrics = IngestMetrics(CollectorRegistry())
+    group_commit = GroupCommit(STREAM, broker, metrics, lambda: "replies")  # type: ignore[arg-type] # its one method
     job = asyncio.create_task(group_commit.run(stop))
     published = asyncio.create_task(group_commit.put([b"published"]))
     await broker.next_message()
@@ -171,3 +175,15 @@ async def test_who_waits_at_the_stop_is_told_to_send_again(broker: Broker) -> No
         for caller in (published, waiting):
             with pytest.raises(DependencyAway, match="stopping"):
                 await caller
+
+
+async def test_a_message_asks_for_replies_where_somebody_in_it_waits(stream: GroupCommit, broker: Broker) -> None:
+    first = stream.submit([b"nobody waits"])
+    await broker.next_message()
+    assert broker.reply_to is None
+    together = [stream.submit([b"nobody waits"]), stream.submit([b"somebody waits"], wants_reply=True)]
+    await broker.confirms.put(None)
+    await broker.next_message()
+    assert broker.reply_to == "replies"
+    await broker.confirms.put(None)
+    await asyncio.gather(first, *together)

@@ -202,6 +202,16 @@ def test_a_payment_without_a_score_says_why_it_is_here(pages: Pages) -> None:
     assert "The model gave no score. What it cannot judge is looked at by a person. It is held for review." in text
 
 
+def test_what_a_payment_system_was_told_that_would_not_wait_is_shown(pages: Pages) -> None:
+    told = a_detail()
+    told["transaction"] |= {"answered_decision": "approve"}
+
+    text = Structure(pages.alert(told, person=ANA, last_event_id=40)).text
+
+    assert "The payment system would not wait for that: it was told to approve." in text
+    assert "would not wait" not in Structure(pages.alert(a_detail(), person=ANA, last_event_id=40)).text
+
+
 def test_each_reason_shows_how_far_it_moved_the_score(pages: Pages) -> None:
     reasons = [
         {"code": "up", "text": "Up.", "contribution": 2.0},

@@ -27,6 +27,13 @@ PRODUCER_HEADER: Final = "fraudline-producer"
 STREAM_HEADER: Final = "fraudline-stream"
 NUMBER_HEADER: Final = "fraudline-number"
 
+# What a reply says of a transaction that somebody waits for.
+SCORED: Final = "scored"
+CONFLICT: Final = "conflict"
+# Those who wait do so for three seconds: more than this is told to nobody.
+REPLY_SECONDS: Final = 5
+MAX_REPLIES: Final = 1_000
+
 
 def events_queue(partition: int) -> str:
     """Return the name of the queue that is a partition's log."""
@@ -36,6 +43,11 @@ def events_queue(partition: int) -> str:
 def verdict_key(decision: Decision) -> str:
     """Return the routing key under which verdicts with this decision are announced."""
     return f"verdict.{decision.value}"
+
+
+def reply_queue(producer: str, number: int) -> str:
+    """Return the name of the queue in which an ingest process hears, on its so-manieth connection, of verdicts."""
+    return f"ingest.replies.{producer}.{number}"
 
 
 def dead_queue(queue: str) -> str:
@@ -90,6 +102,20 @@ async def declare_alerts(channel: AbstractChannel) -> Queues:
         if decision is not Decision.APPROVE:
             await queues.events.bind(verdicts, routing_key=verdict_key(decision))
     return queues
+
+
+async def declare_replies(channel: AbstractChannel, name: str) -> AbstractQueue:
+    """Declare an ingest process's own queue of replies, which goes with its connection; the oldest give way."""
+    return await channel.declare_queue(
+        name,
+        exclusive=True,
+        auto_delete=True,
+        arguments={
+            "x-max-length": MAX_REPLIES,
+            "x-overflow": "drop-head",
+            "x-message-ttl": REPLY_SECONDS * 1_000,
+        },
+    )
 
 
 async def _declare(channel: AbstractChannel, name: str, arguments: dict[str, Any]) -> Queues:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from fraudline.domain.label import Label
+from fraudline.domain.policy import Decision
 from fraudline.domain.transaction import Identifier, Moment, Transaction, rfc3339
 
 MAX_EVENTS = 512
@@ -15,6 +16,7 @@ MAX_BYTES = 1 << 20
 
 TRANSACTION_TYPE = "fraudline.transaction.v1"
 LABEL_TYPE = "fraudline.label.v1"
+FALLBACK_TYPE = "fraudline.fallback.v1"
 
 INGEST_SOURCE = "/fraudline/ingest"
 ALERTS_SOURCE = "/fraudline/alerts"
@@ -44,7 +46,23 @@ class LabelReported(_Envelope):
     data: Label
 
 
-Event = TransactionAccepted | LabelReported
+class Fallback(BaseModel):
+    """What a client that waited was told in place of a verdict that had not come in time."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    transaction_id: Identifier
+    decision: Decision
+
+
+class FallbackAnswered(_Envelope):
+    """A fallback that ingest answered with; `time` is when."""
+
+    type: Literal["fraudline.fallback.v1"]
+    data: Fallback
+
+
+Event = TransactionAccepted | LabelReported | FallbackAnswered
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 
 
@@ -97,3 +115,15 @@ def encode_label(label: Label, *, accepted_at: datetime, posted_by: str, source:
     }
     identifier = sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
     return _encode(LABEL_TYPE, identifier, data, accepted_at=accepted_at, posted_by=posted_by, source=source)
+
+
+def encode_fallback(transaction_id: str, decision: Decision, *, answered_at: datetime, posted_by: str) -> bytes:
+    """Return the line, without its end, that tells what a client was answered in place of a verdict."""
+    return _encode(
+        FALLBACK_TYPE,
+        transaction_id,
+        {"transaction_id": transaction_id, "decision": decision.value},
+        accepted_at=answered_at,
+        posted_by=posted_by,
+        source=INGEST_SOURCE,
+    )

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from fraudline.domain.event import LabelReported, TransactionAccepted
     from fraudline.domain.label import Effect
+    from fraudline.domain.policy import Decision
     from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection
 
 _GATE = "verdicts_pkey"
 _COMMIT = "select fraudline.commit_batch($1, $2, $3, $4, $5, $6)"
+_COMMIT_ANSWERED = "select fraudline.commit_batch($1, $2, $3, $4, $5, $6, $7)"
 
 
 class SeenMeanwhile(Exception):  # noqa: N818 - a state of the world, told as one
@@ -98,6 +101,17 @@ def _label_row(reported: "LabelReported") -> "tuple[str, str, datetime, str, str
     )
 
 
+def _applied_row(applied: AppliedLabel) -> "tuple[int, str, str, str, datetime, int]":
+    return (
+        applied.position,
+        applied.transaction_id,
+        applied.card_id,
+        applied.merchant_id,
+        applied.effect.counted_at,
+        applied.effect.weight,
+    )
+
+
 async def commit_batch(
     connection: "Connection",
     *,
@@ -107,8 +121,11 @@ async def commit_batch(
     scored: list[ScoredTransaction],
     taken: "list[LabelReported]",
     applied: list[AppliedLabel],
+    answered: "Mapping[str, Decision] | None" = None,
 ) -> bool:
     """Append a batch behind position `after`; return whether the log was as expected.
+
+    `answered` are the decisions that clients were told in place of a verdict, by transaction; the first stays.
 
     False says that the end or the epoch is another: nothing was written.
 
@@ -116,25 +133,18 @@ async def commit_batch(
         SeenMeanwhile: One of the transactions has a verdict already; nothing was written.
         NotStorable: A value cannot be stored; nothing was written.
     """
+    batch = (
+        partition,
+        epoch,
+        after,
+        [_row(entry) for entry in scored],
+        [_label_row(reported) for reported in taken],
+        [_applied_row(entry) for entry in applied],
+    )
+    told = [(transaction_id, decision.value) for transaction_id, decision in (answered or {}).items()]
     try:
-        committed: bool = await connection.fetchval(
-            _COMMIT,
-            partition,
-            epoch,
-            after,
-            [_row(entry) for entry in scored],
-            [_label_row(reported) for reported in taken],
-            [
-                (
-                    entry.position,
-                    entry.transaction_id,
-                    entry.card_id,
-                    entry.merchant_id,
-                    entry.effect.counted_at,
-                    entry.effect.weight,
-                )
-                for entry in applied
-            ],
+        committed: bool = await (
+            connection.fetchval(_COMMIT_ANSWERED, *batch, told) if told else connection.fetchval(_COMMIT, *batch)
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _GATE:

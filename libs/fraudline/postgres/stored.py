@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Everything of one transaction in one round trip; $2 is the client it must belong to, null for any.
 _STORED = """
 select v.transaction_id, v.fingerprint, v.posted_by, v.partition, v.position, v.accepted_at, v.decision, v.score,
-       v.reasons, v.reasons_status, v.model, v.policy, v.scored_at,
+       v.reasons, v.reasons_status, v.model, v.policy, v.scored_at, v.answered_decision,
        t.occurred_at, t.amount, t.currency, t.card_id, t.merchant_id, t.merchant_category, t.merchant_country,
        t.billing_country, t.channel, t.device_id, host(t.ip) as ip, t.latitude, t.longitude, t.customer_id, t.metadata,
        (select count(*) from fraudline.dead_letters d
@@ -50,6 +50,7 @@ async def stored_transaction(
     return _fields(row) | {
         "accepted_at": rfc3339(row["accepted_at"]),
         "verdict": verdict_of(row).public(),
+        "answered_decision": row["answered_decision"],
         "conflicts": row["conflicts"],
         "labels": [
             {"label": label["label"], "source": label["source"], "reported_at": rfc3339(label["reported_at"])}

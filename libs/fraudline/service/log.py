@@ -38,6 +38,8 @@ class LogEvent(StrEnum):
     PUBLISH_FAILED = "publish_failed"
     TOPOLOGY_DECLARED = "topology_declared"
     TOPOLOGY_NOT_DECLARED = "topology_not_declared"
+    REPLIES_LOST = "replies_lost"
+    REPLY_NOT_READ = "reply_not_read"
     REQUEST_FAILED = "request_failed"
     PARTITION_TAKEN_OVER = "partition_taken_over"
     PARTITION_LOST = "partition_lost"

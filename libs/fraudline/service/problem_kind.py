@@ -17,6 +17,7 @@ class ProblemKind(Enum):
     NOT_FOUND = ("not_found", 404, "There is nothing at this address")
     NOT_YET_SCORED = ("not_found_or_not_yet_scored", 404, "No such transaction, or it is not scored yet")
     METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "This address does not take that method")
+    ID_CONFLICT = ("transaction_id_conflict", 409, "This transaction_id has a verdict for other content")
     ALREADY_DECIDED = ("already_decided", 409, "Somebody has said already what this payment was")
     AHEAD_OF_FEED = ("ahead_of_feed", 409, "The feed has not come so far")
     TOO_SLOW = ("too_slow", 408, "The request did not arrive in time")

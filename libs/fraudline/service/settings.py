@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from yarl import URL
 
 from fraudline.domain.money import decimals_of
+from fraudline.domain.policy import Decision
 from fraudline.errors import ConfigurationError
 from fraudline.kernel.registry import LEAST_ENTITIES, MAX_ENTITIES, MOST_ENTITIES
 
@@ -155,6 +156,11 @@ class IngestSettings(ServiceSettings):
         default=16_384,
         validation_alias="FRAUDLINE_INGEST_MAX_EVENTS_IN_FLIGHT",
         description="Events that may wait for the broker before ingest answers 503; a whole batch has to fit.",
+    )
+    fallback_decision: Decision = Field(
+        default=Decision.REVIEW,
+        validation_alias="FRAUDLINE_INGEST_FALLBACK_DECISION",
+        description="What a client that waits is told where the verdict is late: approve, review or decline.",
     )
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from fraudline.domain.label import LabelSource, LabelValue
+from fraudline.domain.policy import Decision
 from fraudline.domain.transaction import Transaction
 from fraudline.web.answers import FaultAnswer, VerdictAnswer
 
@@ -14,6 +15,27 @@ class AcceptedAnswer(BaseModel):
 
     transaction_id: str
     status: Literal["accepted"]
+
+
+class FallbackAnswer(BaseModel):
+    """What to do with a payment whose verdict is late."""
+
+    decision: Decision
+    reason: Literal["deadline"]
+
+
+class PendingAnswer(BaseModel):
+    """The transaction is stored and its verdict was not there in the time that the client would wait."""
+
+    transaction_id: str
+    status: Literal["pending"]
+    fallback: FallbackAnswer
+
+
+class ScoredAnswer(VerdictAnswer):
+    """The committed verdict."""
+
+    status: Literal["scored"]
 
 
 class RejectedAnswer(BaseModel):
@@ -44,5 +66,8 @@ class StoredAnswer(Transaction):
 
     accepted_at: str
     verdict: VerdictAnswer
+    answered_decision: Decision | None = Field(
+        description="What was answered in place of the verdict, where that was late for a client that waited."
+    )
     conflicts: int = Field(description="How often the same transaction_id came with other content.")
     labels: list[LabelAnswer]

@@ -37,6 +37,14 @@ _LABEL_EXAMPLE = {
     "source": "chargeback",
     "reported_at": "2026-12-01T09:30:00Z",
 }
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=0.5` waits so many seconds for the verdict, three at most (RFC 7240).",
+    "schema": {"type": "string"},
+    "example": "wait=0.5",
+}
+_CONFLICT = {409: "With Prefer: wait: another transaction has this transaction_id; its verdict stays."}
 _NOT_YET = {404: "No such transaction, or not scored yet: ask again after Retry-After."}
 
 
@@ -68,7 +76,13 @@ def build_api(handlers: "Handlers", metrics: "IngestMetrics") -> "FastAPI":
     describe(
         app,
         taken=(Transaction, Label),
-        given=(answers.AcceptedAnswer, answers.BatchAnswer, answers.StoredAnswer),
+        given=(
+            answers.AcceptedAnswer,
+            answers.PendingAnswer,
+            answers.ScoredAnswer,
+            answers.BatchAnswer,
+            answers.StoredAnswer,
+        ),
     )
 
     def answer(request: "Request", problem: "Problem") -> "Response":
@@ -86,10 +100,11 @@ def _add_posts(app: "FastAPI", handlers: "Handlers") -> None:
         handlers.post_transaction,
         methods=["POST"],
         status_code=202,
-        description="One transaction. The answer comes once the broker has stored it.",
-        responses=responses(202, answers.AcceptedAnswer, "Stored; Location says where its verdict will be.", *READING),
+        description="One transaction. The answer comes once the broker has stored it. With Prefer: wait it comes with "
+        "the verdict once that is committed, or when so many seconds have passed.",
+        responses=_posted(),
         response_model=None,
-        openapi_extra=_body({"application/json": (reference(Transaction), _EXAMPLE)}),
+        openapi_extra=_body({"application/json": (reference(Transaction), _EXAMPLE)}) | {"parameters": [_PREFER]},
     )
     array = {"type": "array", "items": reference(Transaction), "minItems": 1, "maxItems": 1000}
     app.add_api_route(
@@ -114,6 +129,14 @@ def _add_posts(app: "FastAPI", handlers: "Handlers") -> None:
         response_model=None,
         openapi_extra=_body({"application/json": (reference(Label), _LABEL_EXAMPLE)}),
     )
+
+
+def _posted() -> dict[int | str, dict[str, Any]]:
+    stored = "Stored; Location says where its verdict will be. With Prefer: wait: the verdict has not come in time."
+    described = responses(202, answers.AcceptedAnswer, stored, 409, *READING, told=_CONFLICT)
+    either = {"oneOf": [reference(answers.AcceptedAnswer), reference(answers.PendingAnswer)]}
+    described[202]["content"] = {"application/json": {"schema": either}}
+    return described | responses(200, answers.ScoredAnswer, "With Prefer: wait: the committed verdict.")
 
 
 def _body(contents: dict[str, tuple[dict[str, Any], Any]]) -> dict[str, Any]:

@@ -15,10 +15,14 @@ from fraudline.service.run import supervise
 from fraudline.web.bound import Bound
 from fraudline.web.key_ring import KeyRing
 from fraudline_ingest.api import build_api
+from fraudline_ingest.fallbacks import Fallbacks
 from fraudline_ingest.group_commit import GroupCommit
 from fraudline_ingest.handlers import Handlers
 from fraudline_ingest.metrics import IngestMetrics
 from fraudline_ingest.publisher import Publisher, Stream
+from fraudline_ingest.replies import Replies
+from fraudline_ingest.waiters import Waiters
+from fraudline_ingest.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +32,15 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES_IN_FLIGHT = 64 << 20
 MAX_READS_IN_FLIGHT = 256
+MAX_WAITS_IN_FLIGHT = 4_096
 POOL_SIZE = 4
 
 TRANSACTION_STREAM = Stream(name="0", exchange=TRANSACTIONS, routing_key="0")
 LABEL_STREAM = Stream(name="labels", exchange=LABELS, routing_key="")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def main(settings: "IngestSettings", stop: "asyncio.Event") -> None:
@@ -58,18 +67,30 @@ async def main(settings: "IngestSettings", stop: "asyncio.Event") -> None:
     keys = KeyRing(read_keys)
     metrics.keys_age_seconds.set_function(lambda: keys.age_seconds)
     publisher = Publisher(settings.amqp_url.get_secret_value(), metrics)
-    transactions = GroupCommit(TRANSACTION_STREAM, publisher, metrics)
+    waiters = Waiters()
+    replies = Replies(settings.amqp_url.get_secret_value(), publisher.producer, waiters)
+    transactions = GroupCommit(TRANSACTION_STREAM, publisher, metrics, reply_queue=lambda: replies.queue)
+    fallbacks = Fallbacks(transactions, metrics.fallbacks_given_up)
     labels = GroupCommit(LABEL_STREAM, publisher, metrics)
     handlers = Handlers(
         keys=keys,
         database=database,
         transactions=transactions,
         labels=labels,
+        waiting=Waiting(
+            stream=transactions,
+            waiters=waiters,
+            fallbacks=fallbacks,
+            decision=settings.fallback_decision,
+            bound=Bound(MAX_WAITS_IN_FLIGHT, "clients waiting", metrics.waits_in_flight),
+            metrics=metrics,
+            now=_now,
+        ),
         events=Bound(settings.max_events_in_flight, "events", metrics.events_in_flight),
         body_bytes=Bound(MAX_BODY_BYTES_IN_FLIGHT, "bytes", metrics.body_bytes_in_flight),
         reads=Bound(MAX_READS_IN_FLIGHT, "reads", metrics.reads_in_flight),
         metrics=metrics,
-        now=lambda: datetime.now(UTC),
+        now=_now,
     )
     server = HttpServer(build_api(handlers, metrics), listener)
     admin = HttpServer(admin_app(registry, readiness), admin_listener)
@@ -84,6 +105,8 @@ async def main(settings: "IngestSettings", stop: "asyncio.Event") -> None:
         "publisher": publisher.run,
         "transactions": transactions.run,
         "labels": labels.run,
+        "replies": replies.run,
+        "fallbacks": fallbacks.run,
         "http": server.run,
     }
     try:

@@ -16,7 +16,7 @@ from fraudline.errors import DependencyAway
 from fraudline.service.run import until_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from fraudline_ingest.metrics import IngestMetrics
     from fraudline_ingest.publisher import Publisher, Stream
@@ -28,6 +28,7 @@ class _Caller:
 
     answer: asyncio.Future[None]
     unconfirmed: int
+    wants_reply: bool
 
 
 class GroupCommit:
@@ -37,9 +38,16 @@ class GroupCommit:
     seen. After an attempt whose fate is unknown the next message carries the same number once more.
     """
 
-    def __init__(self, stream: "Stream", publisher: "Publisher", metrics: "IngestMetrics") -> None:
+    def __init__(
+        self,
+        stream: "Stream",
+        publisher: "Publisher",
+        metrics: "IngestMetrics",
+        reply_queue: "Callable[[], str | None]" = lambda: None,
+    ) -> None:
         self._stream = stream
         self._publisher = publisher
+        self._reply_queue = reply_queue
         self._batch_events = metrics.publish_batch_events.labels(stream=stream.name)
         self._confirm_seconds = metrics.publish_confirm_seconds.labels(stream=stream.name)
         self._number = 1
@@ -54,10 +62,18 @@ class GroupCommit:
         Raises:
             DependencyAway: At least one line was not confirmed; others may be stored.
         """
-        caller = _Caller(asyncio.get_running_loop().create_future(), len(lines))
+        await self.submit(lines)
+
+    def submit(self, lines: "Sequence[bytes]", *, wants_reply: bool = False) -> asyncio.Future[None]:
+        """Return what is done once the broker has confirmed every line, or fails as `put` does.
+
+        A caller that cancels it is forgotten: what it has waiting is not sent any more. With `wants_reply` the scorer
+        is asked to tell this process of the verdicts.
+        """
+        caller = _Caller(asyncio.get_running_loop().create_future(), len(lines), wants_reply)
         self._waiting.extend((line, caller) for line in lines)
         self._has_arrived.set()
-        await caller.answer
+        return caller.answer
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish what arrives until `stop` is set; whoever waits then is told to send again."""
@@ -79,7 +95,10 @@ class GroupCommit:
             body = b"\n".join([*(line for line, _ in group), b""])
             began = perf_counter()
             try:
-                await self._publisher.publish(self._stream, body, number=self._number)
+                wants_reply = any(caller.wants_reply for _, caller in group)
+                await self._publisher.publish(
+                    self._stream, body, number=self._number, reply_to=self._reply_queue() if wants_reply else None
+                )
             except DependencyAway as error:
                 for _, caller in group:
                     _fail(caller, error)

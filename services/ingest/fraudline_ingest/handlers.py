@@ -25,6 +25,7 @@ from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.body import MAX_BYTES, declared_bytes, read_body
 from fraudline.web.problems import Problem, faults_document, full
 from fraudline_ingest.intake import Refusal, batch_documents, claimed_id, read_label, read_transaction
+from fraudline_ingest.preference import preferred_wait
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from fraudline.web.key_ring import KeyRing
     from fraudline_ingest.group_commit import GroupCommit
     from fraudline_ingest.metrics import IngestMetrics
+    from fraudline_ingest.waiting import Waiting
 
 # Everybody is answered within five seconds; what is left of them is for the way back.
 ANSWER_SECONDS = 4.5
@@ -65,6 +67,7 @@ class Handlers:
         database: "Database",
         transactions: "GroupCommit",
         labels: "GroupCommit",
+        waiting: "Waiting",
         events: "Bound",
         body_bytes: "Bound",
         reads: "Bound",
@@ -75,6 +78,7 @@ class Handlers:
         self._database = database
         self._transactions = transactions
         self._labels = labels
+        self._waiting = waiting
         self._events = events
         self._body_bytes = body_bytes
         self._reads = reads
@@ -84,16 +88,37 @@ class Handlers:
         self._now = now
 
     async def post_transaction(self, request: "Request") -> Response:
-        """Take one transaction in."""
+        """Take one transaction in; wait for its verdict, if the client would like that."""
+        wait = preferred_wait(request.headers)
+        if wait is not None:
+            return await self._post_and_wait(request, wait)
         async with self._posted(request, events=1) as posted:
             now = self._now()
             transaction = read_transaction(posted.body, now=now)
             line = encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name)
             await put(self._transactions, [line], posted)
         self._accepted_transactions.inc()
-        return _accepted(
-            transaction.transaction_id, location=f"/v1/transactions/{quote(transaction.transaction_id, safe='')}"
-        )
+        return _accepted(transaction.transaction_id, location=_location(transaction.transaction_id))
+
+    async def _post_and_wait(self, request: "Request", wait: float) -> Response:
+        async with self._posted(request, events=1) as posted:
+            answer_by = asyncio.get_running_loop().time() + wait
+            now = self._now()
+            transaction = read_transaction(posted.body, now=now)
+            transaction_id = transaction.transaction_id
+            answer = await self._waiting.verdict_of(
+                transaction_id,
+                encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name),
+                posted_by=posted.client.name,
+                answer_by=answer_by,
+                receive=request.receive,
+            )
+        self._accepted_transactions.inc()
+        headers = {"Preference-Applied": f"wait={wait:g}", "Location": _location(transaction_id)}
+        if answer is not None:
+            return Response(answer, headers=headers, media_type="application/json")
+        pending = self._waiting.pending(transaction_id)
+        return Response(pending, status_code=202, headers=headers, media_type="application/json")
 
     async def post_label(self, request: "Request") -> Response:
         """Take one label in."""
@@ -200,6 +225,10 @@ async def put(stream: "GroupCommit", lines: "Sequence[bytes]", posted: Posted) -
             await stream.put(lines)
     except TimeoutError:
         raise DependencyAway(BROKER, "no confirm in time") from None
+
+
+def _location(transaction_id: str) -> str:
+    return f"/v1/transactions/{quote(transaction_id, safe='')}"
 
 
 def _accepted(transaction_id: str, *, location: str | None = None) -> Response:

@@ -1,5 +1,6 @@
 """What ingest measures. Every label takes its values from a closed list."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _EVENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class WaitEnd(StrEnum):
+    """How a wait for a verdict ended; one that ended in an error counts among the problems."""
+
+    VERDICT = "verdict"
+    FALLBACK = "fallback"
+    LEFT = "left"
 
 
 class IngestMetrics:
@@ -65,3 +74,21 @@ class IngestMetrics:
         self.keys_age_seconds = Gauge(
             "fraudline_keys_age_seconds", "Seconds since the API keys were last read.", registry=registry
         )
+        self.waits_in_flight = Gauge("fraudline_waits_in_flight", "Clients that wait for a verdict.", registry=registry)
+        self._waits = Counter(
+            "fraudline_waits_total",
+            "Waits for a verdict, by how they ended: with it, with the fallback, or the client left.",
+            ["end"],
+            registry=registry,
+        )
+        self.fallbacks_given_up = Counter(
+            "fraudline_fallbacks_given_up_total",
+            "Fallbacks that clients were answered and the scorer could not be told of.",
+            registry=registry,
+        )
+        for end in WaitEnd:
+            self._waits.labels(end.value)
+
+    def note_wait(self, end: WaitEnd) -> None:
+        """Count a wait that has ended."""
+        self._waits.labels(end.value).inc()

@@ -80,7 +80,7 @@ class Publisher:
     def __init__(self, url: str, metrics: "IngestMetrics") -> None:
         self._url = url
         self._metrics = metrics
-        self._producer = secrets.token_hex(8)
+        self.producer = secrets.token_hex(8)
         self._session: _Session | None = None
         self._reason = "not connected yet"
         metrics.broker_connected.set_function(lambda: float(self._session is not None))
@@ -109,14 +109,14 @@ class Publisher:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _hold_session(self) -> None:
-        connection = await connect(self._url, name=f"fraudline ingest {self._producer} publishing")
+        connection = await connect(self._url, name=f"fraudline ingest {self.producer} publishing")
         try:
             async with asyncio.timeout(SET_UP_SECONDS):
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 await _declare(channel)
             session = _Session(channel, closed_event(connection, channel), asyncio.Event())
             self._session = session
-            get_logger().info(LogEvent.BROKER_CONNECTED, producer=self._producer)
+            get_logger().info(LogEvent.BROKER_CONNECTED, producer=self.producer)
             await until_stopped(_declare_after_returns(connection, session), session.closed)
         finally:
             self._session = None
@@ -128,8 +128,8 @@ class Publisher:
         if self._session is session:
             self._session = None
 
-    async def publish(self, stream: Stream, body: bytes, *, number: int) -> None:
-        """Hand a message to the broker and return once it has confirmed it.
+    async def publish(self, stream: Stream, body: bytes, *, number: int, reply_to: str | None = None) -> None:
+        """Hand a message to the broker and return once it has confirmed it; `reply_to` is where verdicts are awaited.
 
         Raises:
             DependencyAway: It has not, in time or at all.
@@ -144,7 +144,8 @@ class Publisher:
             delivery_mode=DeliveryMode.PERSISTENT,
             # Returned messages are matched by this id: an attempt must never share it with another.
             message_id=uuid4().hex,
-            headers={PRODUCER_HEADER: self._producer, STREAM_HEADER: stream.name, NUMBER_HEADER: number},
+            reply_to=reply_to,
+            headers={PRODUCER_HEADER: self.producer, STREAM_HEADER: stream.name, NUMBER_HEADER: number},
         )
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):

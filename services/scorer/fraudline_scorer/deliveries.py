@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from fraudline.amqp.letters import DeadReason, Letter
 from fraudline.amqp.topology import NUMBER_HEADER, PRODUCER_HEADER, STREAM_HEADER
-from fraudline.domain.event import MAX_EVENTS, Event, LabelReported, decode
+from fraudline.domain.event import MAX_EVENTS, Event, LabelReported, TransactionAccepted, decode
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractIncomingMessage
@@ -36,6 +36,11 @@ class Received:
         """Whether it is a label, not a transaction."""
         return isinstance(self.event, LabelReported)
 
+    @property
+    def is_transaction(self) -> bool:
+        """Whether it is a transaction."""
+        return isinstance(self.event, TransactionAccepted)
+
 
 @dataclass(slots=True)
 class Delivery:
@@ -49,6 +54,11 @@ class Delivery:
     def size(self) -> int:
         """How many events and letters it is."""
         return len(self.received) + len(self.letters)
+
+    @property
+    def reply_to(self) -> str | None:
+        """The queue of those who wait for its verdicts; None where nobody does."""
+        return self.message.reply_to
 
     @property
     def is_suspect(self) -> bool:

@@ -9,6 +9,7 @@
 | scored       | the same                                                                               |
 | decided      | the same                                                                               |
 | committed    | verdicts without events, the message unacknowledged: it comes again, finds its verdicts |
+| told         | the same; who waits is told once more, or has had a fallback                            |
 | announced    | the same; the same bytes are announced a second time                                   |
 | acknowledged | nothing; or, where the broker has not read it yet, the message once more               |
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from fraudline_scorer.metrics import ScorerMetrics
     from fraudline_scorer.patience import Patience
     from fraudline_scorer.plan import Plan
+    from fraudline_scorer.replies import Replies
     from fraudline_scorer.suspects import SuspectNotes
 
 # Every try sets one event aside or looks again; a batch of 512 events needs no more.
@@ -66,7 +68,7 @@ class Batch:
     @property
     def oldest_at(self) -> "datetime | None":
         """When the first of its transactions to be accepted was; None where it holds none."""
-        return min((received.event.time for received in self.received if not received.is_label), default=None)
+        return min((received.event.time for received in self.received if received.is_transaction), default=None)
 
     @property
     def is_suspect(self) -> bool:
@@ -91,6 +93,7 @@ class Line:
         state: "PartitionState",
         database: "Database",
         announcer: "Announcer",
+        replies: "Replies",
         notes: "SuspectNotes",
         metrics: "ScorerMetrics",
         patience: "Patience",
@@ -99,6 +102,7 @@ class Line:
         self._state = state
         self._database = database
         self._announcer = announcer
+        self._replies = replies
         self._notes = notes
         self._metrics = metrics
         self._patience = patience
@@ -145,6 +149,7 @@ class Line:
             DependencyAway: A server was away for longer than is worth waiting for; the messages come again.
         """
         committed = await self._commit(batch.received, is_slow=batch.is_suspect)
+        await self._replies.send(batch, committed)
         with self._metrics.stage("announced"):
             await self._announce(batch, committed, ended)
         # Acknowledge last: until here the unacknowledged input is our only promise that all of this is done again.
@@ -237,7 +242,7 @@ class Line:
         scored, applied = computed
         after = self._state.position
         end = after + len(scored) + len(applied)
-        if end == after and not plan.taken:
+        if end == after and not plan.taken and not plan.answered:
             return
         was_sent = False
 
@@ -256,6 +261,7 @@ class Line:
                     scored=scored,
                     taken=plan.taken,
                     applied=applied,
+                    answered=plan.answered,
                 )
                 # Refused: fenced, or an earlier try of ours was still under way in the server and has landed now.
                 if not is_committed and not (end > after and await self._has_landed(connection, end)):

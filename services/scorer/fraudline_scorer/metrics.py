@@ -61,6 +61,12 @@ class ScorerMetrics:
         self._duplicates = Counter(
             "fraudline_duplicates_total", "Events that had taken effect before.", registry=registry
         )
+        self._fallbacks = Counter(
+            "fraudline_fallbacks_total",
+            "Verdicts that came too late for a client that waited, by what it was told and what was decided.",
+            ["answered", "decision"],
+            registry=registry,
+        )
         self._conflicts = Counter(
             "fraudline_conflicts_total", "Events refused because an earlier one said otherwise.", registry=registry
         )
@@ -131,6 +137,9 @@ class ScorerMetrics:
         self._conflicts.inc(sum(letter.reason in _CONFLICTS for letter in plan.letters))
         for weight, count in Tally(entry.effect.weight for entry in applied).items():
             self._labels.labels(str(weight)).inc(count)
+        decided = {entry.verdict.transaction_id: entry.verdict.decision for entry in scored} | plan.decided
+        for transaction_id, answered in plan.answered.items():
+            self._fallbacks.labels(answered.value, decided[transaction_id].value).inc()
         if not scored:
             return
         verdicts = [entry.verdict for entry in scored]

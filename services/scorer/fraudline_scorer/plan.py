@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fraudline.amqp.letters import DeadReason, Letter
-from fraudline.domain.event import TransactionAccepted
+from fraudline.domain.event import LabelReported, TransactionAccepted
 from fraudline.domain.label import Effect, LabelHistory
 from fraudline.domain.money import base_amount
+from fraudline.domain.policy import Decision
 from fraudline.postgres.log import LoggedEvent
 from fraudline.postgres.lookup import Place
 from fraudline.state.event_columns import microseconds
@@ -14,7 +15,7 @@ from fraudline.state.event_columns import microseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fraudline.domain.event import LabelReported
+    from fraudline.domain.event import FallbackAnswered
     from fraudline.domain.verdict import Verdict
     from fraudline.models.bundle import Bundle
     from fraudline_scorer.deliveries import Received
@@ -56,10 +57,18 @@ class NewEffect:
 
 @dataclass(slots=True)
 class Plan:
-    """What will be computed and committed (`entries`, in the order of their positions), and what not."""
+    """What will be computed and committed (`entries`, in the order of their positions), and what not.
+
+    `answered` are the decisions that clients were told before the verdict was there, by transaction, and `decided`
+    those of the verdicts among them that are there by now, outside this batch. `conflicts` are the keys of transactions
+    whose id has a verdict for other content.
+    """
 
     entries: list[NewTransaction | NewEffect] = field(default_factory=list)
-    taken: "list[LabelReported]" = field(default_factory=list)
+    taken: list[LabelReported] = field(default_factory=list)
+    answered: dict[str, Decision] = field(default_factory=dict)
+    decided: dict[str, Decision] = field(default_factory=dict)
+    conflicts: set[bytes] = field(default_factory=set)
     seen_before: "list[Verdict]" = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     duplicates: int = 0
@@ -108,6 +117,7 @@ class Planner:
         self._bundle = bundle
         self._queue = queue
         self._new: dict[str, bytes] = {}
+        self._owners: dict[str, str] = {}
         self._plan = Plan()
 
     def plan(self, batch: "Sequence[Received]", *, refused: "dict[bytes, DeadReason]") -> Plan:
@@ -117,8 +127,10 @@ class Planner:
                 self._bury(received, reason, "see the reason")
             elif isinstance(received.event, TransactionAccepted):
                 self._take_transaction(received, received.event)
-            else:
+            elif isinstance(received.event, LabelReported):
                 self._take_label(received, received.event)
+            else:
+                self._take_fallback(received.event)
         return self._plan
 
     def _take_transaction(self, received: "Received", accepted: TransactionAccepted) -> None:
@@ -136,6 +148,7 @@ class Planner:
                 self._plan.seen_before.append(verdict)
             return
         self._new[transaction_id] = fingerprint
+        self._owners[transaction_id] = accepted.postedby
         rate = self._bundle.rate(transaction.currency, transaction.occurred_at.date())
         new = NewTransaction(received, accepted, fingerprint, base_amount(transaction.amount, rate))
         self._plan.entries.append(new)
@@ -152,7 +165,7 @@ class Planner:
         if (history := self._known.histories.get(transaction_id)) is not None:
             self._apply(received, transaction_id, history)
 
-    def _take_label(self, received: "Received", reported: "LabelReported") -> None:
+    def _take_label(self, received: "Received", reported: LabelReported) -> None:
         label = reported.data
         history = self._known.histories.setdefault(label.transaction_id, LabelHistory())
         if history.contradicts(label):
@@ -170,6 +183,16 @@ class Planner:
         # Also after a report that is not new: another partition may have stored it, while this one has yet to count it.
         self._apply(received, label.transaction_id, history)
 
+    def _take_fallback(self, answered: "FallbackAnswered") -> None:
+        """Note what a client was told of its own transaction, which came before it; others' are nobody's business."""
+        transaction_id = answered.data.transaction_id
+        verdict = self._known.verdicts.get(transaction_id)
+        owner = self._owners.get(transaction_id) if verdict is None else verdict.posted_by
+        if owner == answered.postedby:
+            self._plan.answered.setdefault(transaction_id, answered.data.decision)
+            if verdict is not None:
+                self._plan.decided[transaction_id] = verdict.decision
+
     def _apply(self, received: "Received", transaction_id: str, history: LabelHistory) -> None:
         place = self._known.places.get(transaction_id)
         if place is None:
@@ -179,6 +202,7 @@ class Planner:
             self._plan.entries.append(NewEffect(received, transaction_id, place, effect))
 
     def _conflict(self, received: "Received", transaction_id: str, fingerprint: bytes) -> None:
+        self._plan.conflicts.add(received.key)
         self._bury(
             received,
             DeadReason.TRANSACTION_ID_CONFLICT,

@@ -22,6 +22,7 @@ from fraudline_scorer.deliveries import Delivery, decode_delivery, producer_numb
 from fraudline_scorer.holes import Holes
 from fraudline_scorer.line import Batch, Line
 from fraudline_scorer.patience import Patience
+from fraudline_scorer.replies import Replies
 
 if TYPE_CHECKING:
     from fraudline.postgres.database import Database
@@ -102,6 +103,7 @@ class Sessions:
                 state=self._state,
                 database=self._database,
                 announcer=announcer,
+                replies=await Replies.on(verdicts),
                 notes=self._notes,
                 metrics=self._metrics,
                 patience=patience,
