@@ -8,7 +8,7 @@ setup: $(SYNCED)
 # The last step compiles the kernel where that is still to do, so that no first start and no first test has to.
 $(SYNCED): uv.lock pyproject.toml libs/pyproject.toml $(wildcard services/*/pyproject.toml)
 	tools/uv sync --frozen
-	.venv/bin/python -c "from fraudline.kernel.kernel import Kernel; Kernel()"
+	.venv/bin/python -c "from fraudline.kernel.kernel import Kernel; from fraudline.models import walk; Kernel(); walk.prepare_entries()"
 	touch $@
 
 run: setup
@@ -25,6 +25,7 @@ test: setup
 
 bench: setup
 	.venv/bin/python tests/bench/kernel.py
+	PYTHONPATH=tests .venv/bin/python tests/bench/prediction.py
 	.venv/bin/python tests/bench/replay_rate.py
 	.venv/bin/python tests/bench/rebuild.py
 	.venv/bin/python tests/bench/simulated.py

@@ -14,14 +14,19 @@ import pytest
 from servers.eventually import eventually_sync
 
 IMAGE = Path(__file__).parents[2] / "deploy" / "image"
-COMPILE = "from fraudline.kernel.kernel import Kernel; Kernel()"
+COMPILE = (
+    "from fraudline.kernel.kernel import Kernel; from fraudline.models import walk; Kernel(); walk.prepare_entries()"
+)
 # Says of every compiled function whether it came from the disk.
 LOOK = """
 import json
 from fraudline.kernel import counters
 from fraudline.kernel.kernel import Kernel
+from fraudline.models import walk
 Kernel()
-entries = [part for part in vars(counters).values() if hasattr(part, "stats") and part.signatures]
+walk.prepare_entries()
+parts = [*vars(counters).values(), *vars(walk).values()]
+entries = [part for part in parts if hasattr(part, "stats") and part.signatures]
 hits = [sum(part.stats.cache_hits.values()) for part in entries]
 print(json.dumps({"loaded": sum(hits), "compiled": len(hits) - sum(hits)}))
 """

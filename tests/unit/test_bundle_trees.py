@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fraudline.kernel.registry import FEATURES
-from fraudline.models.bundle import FEATURE_NAMES, Bundle, BundleError, load_booster, raw_scores
+from fraudline.models.booster import load_booster, raw_scores
+from fraudline.models.bundle import FEATURE_NAMES, Bundle, BundleError
+from fraudline.models.forest import Forest
 from fraudline.models.trees import check_trees
 from model_builders import model_of, reseal, with_fitting_sizes
 
@@ -132,7 +134,9 @@ def test_a_model_that_ends_anywhere_else_is_refused(model: str) -> None:
         st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from("0123456789-.e \n=Tn[")), min_size=1, max_size=3
     )
 )
-def test_whatever_passes_the_check_can_be_loaded_and_asked(model: str, edits: list[tuple[float, str]]) -> None:
+def test_whatever_passes_the_check_can_be_asked_and_is_read_as_lightgbm_reads_it(
+    model: str, edits: list[tuple[float, str]]
+) -> None:
     letters = list(model)
     for place, letter in edits:
         letters[int(place * len(letters))] = letter
@@ -144,5 +148,8 @@ def test_whatever_passes_the_check_can_be_loaded_and_asked(model: str, edits: li
 
     booster = load_booster(text)
 
-    assert booster.num_trees() == trees
-    assert np.isfinite(raw_scores(booster, np.zeros((2, len(FEATURES))))).all()
+    rows = np.random.default_rng(6).choice([0.0, np.nan, -1.0, 1e-9, 1.0, 30.0, 1e4], size=(20, len(FEATURES)))
+    scores = raw_scores(booster, rows)
+    assert booster.num_trees() == len(trees)
+    assert np.isfinite(scores).all()
+    assert Forest(trees, len(FEATURES)).raw_scores(rows).tobytes() == scores.tobytes()

@@ -4,8 +4,9 @@ Beside them lie `model-card.md` and `report.html`, for people. No score depends 
 the same: who reads in them how good a model is has to be able to trust that it is this model.
 
 Loading trusts nothing and stops at the first doubt: sizes and checksums, kernel and features, the structure of the
-trees, and last the golden rows, which must come out bit for bit. LightGBM sees a model only after its structure passed:
-a damaged one would take the process down.
+trees, and last the golden rows, which must come out bit for bit. Their probabilities are LightGBM's own, so whoever
+scores with the compiled trees has seen them agree with it. LightGBM sees a model only after its structure passed: a
+damaged one would take the process down.
 """
 
 import hashlib
@@ -13,12 +14,13 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -29,7 +31,12 @@ from fraudline.models.booster import contributions, load_booster, raw_scores
 from fraudline.models.errors import BundleError
 from fraudline.models.manifest import CARD_FILE, FORMAT, MANIFEST_FILE, MODEL_FILE, RATES_FILE, REPORT_FILE, Manifest
 from fraudline.models.rates import Rates
-from fraudline.models.trees import check_trees
+from fraudline.models.trees import Tree, check_trees
+
+if TYPE_CHECKING:
+    import lightgbm
+
+    from fraudline.models.forest import Forest
 
 __all__ = ["Bundle", "BundleError", "Thresholds"]
 
@@ -47,9 +54,13 @@ _COPY_AGAIN = "copy the bundle again or train a new one"
 
 
 class Bundle:
-    """A model that was checked and is ready to score; see `load`."""
+    """A model that was checked and is ready to score; see `load`.
 
-    def __init__(self, manifest: Manifest, booster: lightgbm.Booster, rates: Rates) -> None:
+    The compiled trees are made when a score is asked for, and LightGBM's when contributions are: a process that wants
+    one of them does without the modules and the memory of the other.
+    """
+
+    def __init__(self, manifest: Manifest, model: bytes, trees: Sequence[Tree], rates: Rates) -> None:
         self.manifest = manifest
         self.name = manifest.name
         self.version = manifest.version
@@ -57,13 +68,22 @@ class Bundle:
         self.thresholds = Thresholds(manifest.thresholds.review, manifest.thresholds.decline)
         self.policy = _policy_label(self.thresholds)
         self.base_currency = manifest.base_currency
-        self._booster = booster
         self.rates = rates
+        self._model = model
+        self._trees = trees
         self._calibration = manifest.calibration.calibration()
 
     @classmethod
-    def load(cls, directory: Path) -> "Bundle":
-        """Load and check a bundle; raise `BundleError`, naming the file and the reason, where anything is wrong."""
+    def load(cls, directory: Path, *, to_explain: bool = False) -> "Bundle":
+        """Load and check a bundle.
+
+        Args:
+            directory: The folder that `fraudline train` wrote.
+            to_explain: Whether it is loaded for `contributions` alone: the golden rows are LightGBM's to give then.
+
+        Raises:
+            BundleError: Something is wrong; names the file and the reason.
+        """
         manifest, files = _read_checked(directory)
         if manifest.kernel_version != KERNEL_VERSION:
             raise BundleError(
@@ -77,8 +97,9 @@ class Bundle:
             rates = Rates.decode(manifest.base_currency, files[RATES_FILE])
         except ValueError as error:
             raise BundleError(str(directory / RATES_FILE), f"{error}; {_COPY_AGAIN}.") from error
-        bundle = cls(manifest, _read_trees(directory / MODEL_FILE, files[MODEL_FILE], manifest.trees), rates)
-        bundle._check_golden(directory)
+        model = files[MODEL_FILE]
+        bundle = cls(manifest, model, _read_trees(directory / MODEL_FILE, model, manifest.trees), rates)
+        bundle._check_golden(directory, by_lightgbm=to_explain)
         return bundle
 
     @property
@@ -95,7 +116,7 @@ class Bundle:
         if not len(features):
             return np.empty(0)
         rows = np.ascontiguousarray(features, dtype=np.float64)
-        return self._calibration.probabilities(raw_scores(self._booster, rows))
+        return self._calibration.probabilities(self._forest.raw_scores(rows))
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each feature of each row contributes to its raw score, in log-odds, by TreeSHAP.
@@ -108,12 +129,23 @@ class Bundle:
         rows = np.ascontiguousarray(features, dtype=np.float64)
         return contributions(self._booster, rows)
 
-    def _check_golden(self, directory: Path) -> None:
+    @cached_property
+    def _forest(self) -> "Forest":
+        from fraudline.models.forest import Forest  # noqa: PLC0415 - half a second, which explaining does without
+
+        return Forest(self._trees, len(FEATURE_NAMES))
+
+    @cached_property
+    def _booster(self) -> "lightgbm.Booster":
+        return load_booster(self._model)
+
+    def _check_golden(self, directory: Path, *, by_lightgbm: bool) -> None:
         features, probabilities = zip(*self.manifest.golden.rows(), strict=True)
         rows, expected = np.array(features), np.array(probabilities)
         if rows.shape[1:] != (len(FEATURE_NAMES),):
             raise BundleError(str(directory / MANIFEST_FILE), f"has golden rows of another width; {_COPY_AGAIN}.")
-        given = self.predict(rows)
+        raw = raw_scores(self._booster, rows) if by_lightgbm else self._forest.raw_scores(rows)
+        given = self._calibration.probabilities(raw)
         if given.tobytes() != expected.tobytes():
             wrong = int(np.flatnonzero(given.view(np.int64) != expected.view(np.int64))[0])
             raise BundleError(
@@ -216,14 +248,14 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _read_trees(path: Path, model: bytes, trees: int) -> lightgbm.Booster:
+def _read_trees(path: Path, model: bytes, expected: int) -> Sequence[Tree]:
     try:
-        found = check_trees(model, FEATURE_NAMES)
+        trees = check_trees(model, FEATURE_NAMES)
     except ValueError as error:
         raise BundleError(str(path), f"{error}; {_COPY_AGAIN}.") from error
-    if found != trees:
-        raise BundleError(str(path), f"has {found} trees where the manifest says {trees}; {_COPY_AGAIN}.")
-    return load_booster(model)
+    if len(trees) != expected:
+        raise BundleError(str(path), f"has {len(trees)} trees where the manifest says {expected}; {_COPY_AGAIN}.")
+    return trees
 
 
 def _first_difference(features: list[str]) -> str | None:

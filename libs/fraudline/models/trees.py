@@ -8,6 +8,10 @@ lines is checked here. What passes is a list of finite binary trees over the fea
 import math
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 MAX_TREES = 10_000
 MAX_LEAVES = 4_096
@@ -48,8 +52,28 @@ _TREE_LINES = (
 )
 
 
-def check_trees(model: bytes, features: Sequence[str]) -> int:
-    """Return the number of trees; raise ValueError with what is wrong where the text is no sound model."""
+class Tree(NamedTuple):
+    """One tree of a model that was checked.
+
+    Attributes:
+        features: Of each node, the feature that it asks for. The root is the first, a node comes before its children.
+        thresholds: Of each node, up to what a value goes left.
+        decisions: Of each node, what it takes for missing and where that goes: LightGBM's decision type.
+        left: Of each node, its left child; one below zero is leaf ~child.
+        right: The same on the right.
+        leaf_values: Of each leaf, its log-odds; there is one more than nodes.
+    """
+
+    features: NDArray[np.int32]
+    thresholds: NDArray[np.float64]
+    decisions: NDArray[np.int32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    leaf_values: NDArray[np.float64]
+
+
+def check_trees(model: bytes, features: Sequence[str]) -> tuple[Tree, ...]:
+    """Return the trees; raise ValueError with what is wrong where the text is no sound model."""
     header, separator, _ = model.partition(b"\n\n")
     if not separator or not model.endswith(END_OF_TREES):
         raise ValueError("is truncated: header or end of the trees is missing")
@@ -59,13 +83,15 @@ def check_trees(model: bytes, features: Sequence[str]) -> int:
     start = len(header) + len(separator)
     if start + sum(sizes) + len(END_OF_TREES) != len(model):
         raise ValueError("declares tree sizes that do not add up to its length")
+    trees = []
     for number, size in enumerate(sizes):
         try:
-            _check_tree(model[start : start + size].decode("ascii"), number, len(features))
+            tree = _check_tree(model[start : start + size].decode("ascii"), number, len(features))
         except ValueError as error:
             raise ValueError(f"tree {number} {error}") from error
+        trees.append(tree)
         start += size
-    return len(sizes)
+    return tuple(trees)
 
 
 def _check_header(header: str, features: Sequence[str]) -> list[int]:
@@ -86,7 +112,7 @@ def _check_header(header: str, features: Sequence[str]) -> list[int]:
     return sizes
 
 
-def _check_tree(text: str, number: int, features: int) -> None:
+def _check_tree(text: str, number: int, features: int) -> Tree:
     title, *lines = text.split("\n")
     # Each tree ends with two empty lines.
     names = [line.partition("=")[0] for line in lines[:-3]]
@@ -107,7 +133,7 @@ def _check_tree(text: str, number: int, features: int) -> None:
     _numbers(" ".join(finite) or "0", "threshold", len(finite) or 1)
     if len(known) != leaves - 1:
         raise ValueError(f"has {len(known)} values of threshold where {leaves - 1} are expected")
-    _numbers(values["leaf_value"], "leaf_value", leaves)
+    leaf_values = _numbers(values["leaf_value"], "leaf_value", leaves)
     _numbers(values["leaf_weight"], "leaf_weight", leaves)
     _numbers(values["shrinkage"], "shrinkage", 1)
     counts = _integers(values["leaf_count"], "leaf_count", leaves)
@@ -118,6 +144,11 @@ def _check_tree(text: str, number: int, features: int) -> None:
     if not _DECISIONS.issuperset(splits["decision_type"]):
         raise ValueError("has a split of an unknown type")
     _check_children(splits["left_child"], splits["right_child"], leaves)
+    feature, decision, left, right = (
+        np.array(splits[name], np.int32) for name in ("split_feature", "decision_type", "left_child", "right_child")
+    )
+    thresholds = np.array([float(threshold) for threshold in known])
+    return Tree(feature, thresholds, decision, left, right, np.array(leaf_values))
 
 
 def _check_children(left: list[int], right: list[int], leaves: int) -> None:
@@ -137,7 +168,7 @@ def _integers(text: str, name: str, count: int | None = None) -> list[int]:
     return numbers
 
 
-def _numbers(text: str, name: str, count: int) -> None:
+def _numbers(text: str, name: str, count: int) -> list[float]:
     # The letters alone keep out nan, inf and the spellings that Python reads and LightGBM does not.
     if _NUMBERS.fullmatch(text) is None:
         raise ValueError(f"has a {name} that is not finite or no number")
@@ -146,3 +177,4 @@ def _numbers(text: str, name: str, count: int) -> None:
         raise ValueError(f"has {len(numbers)} values of {name} where {count} are expected")
     if not all(map(math.isfinite, numbers)):
         raise ValueError(f"has a {name} that is not finite")
+    return numbers

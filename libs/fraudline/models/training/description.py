@@ -172,7 +172,7 @@ def _calibration_entry(calibration: Calibration) -> CalibrationEntry:
 
 
 def _golden(features: NDArray[np.float64], booster: lightgbm.Booster, calibration: Calibration) -> Golden:
-    """Take rows evenly over the ranking, the highest and the lowest among them."""
+    """Take rows evenly over the ranking, the highest and the lowest among them; LightGBM is the witness."""
     raw = raw_scores(booster, features)
     order = np.argsort(raw, kind="stable")
     chosen = order[_evenly(len(order), GOLDEN_ROWS)]

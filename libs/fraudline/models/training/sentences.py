@@ -31,6 +31,13 @@ def calibration_sentence(calibrated: Calibrated) -> str:
     if not losses:
         return f"{method}; there were too few days or frauds to compare it with another way"
     told = ", ".join(f"{name} {loss:.5f}" for name, loss in losses.items())
+    if len(losses) == 1:
+        return f"{method}; on the earlier days no other way could be fitted (log loss on the later ones: {told})"
+    if calibrated.is_overruled:
+        return (
+            f"{method}; the other way had the lower log loss on days that neither was fitted to ({told}), but did not "
+            "keep it when both were fitted to all of them"
+        )
     return f"{method}, which had the lower log loss on days that neither way was fitted to ({told})"
 
 

@@ -10,9 +10,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from fraudline.kernel.registry import MAX_ENTITIES
-from fraudline.models.booster import load_booster, raw_scores
-from fraudline.models.bundle import refuse_place, write_bundle
+from fraudline.models.booster import load_booster
+from fraudline.models.bundle import FEATURE_NAMES, refuse_place, write_bundle
 from fraudline.models.errors import TrainingRefused
+from fraudline.models.forest import Forest
 from fraudline.models.histories.history import History
 from fraudline.models.histories.point_in_time import LABEL_DELAY
 from fraudline.models.manifest import (
@@ -37,6 +38,7 @@ from fraudline.models.training.judging import judge
 from fraudline.models.training.learned import Learned, Options
 from fraudline.models.training.split import Split, halves, refuse_one_kind, split_days
 from fraudline.models.training.thresholds import choose_thresholds, refuse_unknown_amounts
+from fraudline.models.trees import check_trees
 
 _COMMAND = "fraudline train FILE --output DIR"
 
@@ -140,8 +142,8 @@ def _learn(history: History, examples: Examples, split: Split, options: Options,
     interim = grower.grow(imbalance)
     # What was binned for these trees goes before more is.
     del grower
-    booster = load_booster(interim.model)
-    raw = raw_scores(booster, part.features)
+    forest = Forest(check_trees(interim.model, FEATURE_NAMES), len(FEATURE_NAMES))
+    raw = forest.raw_scores(part.features)
     parts = halves(history, examples, calibrating)
     calibrated = calibrate(raw, part.is_fraud, parts[1].start - calibrating.start if parts else None)
     choice = choose_thresholds(
@@ -155,7 +157,7 @@ def _learn(history: History, examples: Examples, split: Split, options: Options,
     judged = judge(
         history,
         later,
-        calibrated.calibration.probabilities(raw_scores(booster, later.features)),
+        calibrated.calibration.probabilities(forest.raw_scores(later.features)),
         choice.thresholds,
         name=options.name,
         base_currency=options.rates.base_currency,
