@@ -7,7 +7,8 @@ evaluation measures them, once over all cards and once by the handbook's protoco
 Below that, how many of the frauds of each kind were flagged. The file does not tell the kind; the campaigns, which
 follow from the seed, do: a card whose details were stolen on the day, else a merchant that was compromised, else a
 large amount. (A fraud at a compromised merchant with a stolen card counts as the thief's; hardly any are.) This is for
-looking only: nothing that learns or judges sees it.
+looking only: nothing that learns or judges sees it. The kinds are the handbook's, in data that tell more: what is found
+here is no evidence for other kinds.
 """
 
 import argparse

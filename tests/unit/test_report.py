@@ -234,6 +234,11 @@ def test_the_limits_are_read_off_the_data(side: Side) -> None:
     assert "interim model" in odd
     assert "3 of the longest idle entities" in odd
 
+    assert "Of the 46 days" not in usual
+    late = said(a_training(side, label_delay_seconds=44 * 86_400))
+    assert "Of the 46 days that a merchant's payments are remembered by, 1 day has known outcomes" in late
+    assert "0 days have known outcomes" in said(a_training(side, label_delay_seconds=90 * 86_400))
+
 
 def test_the_card_tells_what_a_reader_has_to_know(side: Side) -> None:
     facts = a_training(side)

@@ -84,6 +84,8 @@ QUANTITY: Final = 0
 BY_HALF_LIFE: Final = 1
 FIELDS_OF_SUM: Final = 2
 
+LARGEST_AMOUNT: Final = 1e18  # above it an amount counts as unknown: its powers must never reach infinity
+
 # What a transaction adds to sums, by the program's quantities.
 ONE: Final = 0
 KNOWN_AMOUNT: Final = 1

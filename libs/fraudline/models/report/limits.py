@@ -1,9 +1,12 @@
 """What is weak about a model, read off its data and its measured days: sentences, the gravest first."""
 
 import math
+from datetime import timedelta
 from typing import Final
 
 from fraudline.domain.policy import Decision
+from fraudline.kernel.layout import DAYS_KEPT
+from fraudline.kernel.registry import known_after_days
 from fraudline.models.evaluation.evaluation import Evaluation
 from fraudline.models.report import text
 from fraudline.models.report.curves import by_week
@@ -131,6 +134,13 @@ def _of_features(facts: TrainingReport) -> list[str]:
         said.append(
             f"Features of {text.listed(idle)} contribute nothing: these data have no such field, or nothing in it "
             "tells. Data that have it need a model trained on them."
+        )
+    left = max(DAYS_KEPT - known_after_days(timedelta(seconds=facts.label_delay_seconds)), 0)
+    if left < FEW_DAYS:
+        said.append(
+            f"Of the {DAYS_KEPT} days that a merchant's payments are remembered by, {text.counted(left, 'day')} "
+            f"{'has' if left == 1 else 'have'} known outcomes where a fraud is known {facts.label_delay} after it: "
+            "what is told of ordinary frauds there says little, or nothing."
         )
     for name, value in facts.importance.ranked()[:1]:
         if total > 0 and value / total > _ONE_FEATURE:
