@@ -28,6 +28,8 @@ bench: setup
 	PYTHONPATH=tests .venv/bin/python tests/bench/prediction.py
 	.venv/bin/python tests/bench/replay_rate.py
 	.venv/bin/python tests/bench/rebuild.py
+	.venv/bin/python tests/bench/snapshots.py
+	PYTHONPATH=tests .venv/bin/python tests/bench/takeover.py
 	.venv/bin/python tests/bench/simulated.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/explainer.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/alerts.py

@@ -70,7 +70,7 @@ def main() -> int:
 
 
 async def _measure(url: str, model: Path, positions: int) -> int:
-    await _fill(url, positions)
+    await fill_log(url, positions)
     bundle = Bundle.load(model)
     for reading in ("first", "second"):
         database = await Database.connect(url, name="bench", pool_size=1)
@@ -92,7 +92,8 @@ async def _measure(url: str, model: Path, positions: int) -> int:
     return 0
 
 
-async def _fill(url: str, positions: int) -> None:
+async def fill_log(url: str, positions: int) -> None:
+    """Migrate a database and fill a log of so many positions."""
     await migrate(url)
     connection = await asyncpg.connect(url)
     try:

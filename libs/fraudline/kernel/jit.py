@@ -5,6 +5,7 @@ same events give the same bits however they are cut into batches. None counts re
 take a fifth of its time: so none makes an array, and the caller keeps those that it hands over.
 """
 
+import platform
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -14,6 +15,7 @@ from typing import Any, Final, TypeVar, cast
 import numba
 from numba.core.caching import NullCache
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -75,3 +77,10 @@ def digest_of(folder: Path) -> str:
     for file in sorted(folder.glob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def target() -> str:
+    """Return what the bits of compiled arithmetic depend on beside the code: compiler, processor, C library."""
+    triple, processor, features = cast("Any", cpu_target).target_context.codegen().magic_tuple()
+    able_to = sha256(features.encode()).hexdigest()[:12]
+    return f"numba {numba.__version__}, {triple}, {processor} {able_to}, {' '.join(platform.libc_ver())}"

@@ -16,7 +16,7 @@ KINDS: Final = 6
 # The header of a row. Integers, but for the last.
 KEY: Final = 0
 KIND: Final = 1
-SERIAL_TOUCHED: Final = 2  # the savepoint since which the row is in the journal; no part of the logical state
+TOUCHED: Final = 2  # the number of its latest touch: rows hang in this order; itself no part of the logical state
 SEEN: Final = 3  # transactions taken
 CLOCK: Final = 4  # latest time of a transaction
 FIRST: Final = 5  # time of the first transaction that arrived
@@ -54,11 +54,12 @@ MADE_INSTEAD: Final = -2  # of the entity whose words the entry holds
 # The words of the tally: what is counted of the state as a whole.
 ENTITIES: Final = 0
 JOURNALLED: Final = 1
-SERIAL: Final = 2
+TOUCHES: Final = 2  # so far; those that were taken back count too
 EVICTED: Final = 3
 BUCKETS: Final = 4  # in use
 MASK: Final = 5  # of a hash, for the buckets
-TALLIES: Final = 6
+SAVED: Final = 6  # touches at the latest savepoint: a row touched later is in the journal
+TALLIES: Final = 7
 BUCKETS_AT_FIRST: Final = 64  # a power of two
 BUCKETS_PER_ROW: Final = 2
 

@@ -5,6 +5,9 @@ the one idle the longest, which gives way when there is no room.
 
 The journal keeps what a row held at its first touch since the latest savepoint, and beside which row it hung. So its
 length is bounded by the entities touched and not by the events, unless entities are forgotten.
+
+Touches are numbered, and a row keeps the number of its latest. So the order of the ring can be read from the rows
+alone, and whether a row is in the journal from its number and that of the latest savepoint.
 """
 
 # ruff: noqa: PLR0917 - compiled functions take their arrays by position
@@ -23,8 +26,9 @@ from fraudline.kernel.layout import (
     MADE,
     MADE_INSTEAD,
     OLDER,
-    SERIAL,
-    SERIAL_TOUCHED,
+    SAVED,
+    TOUCHED,
+    TOUCHES,
     USED,
     YOUNGER,
 )
@@ -69,9 +73,10 @@ def clear(row: int, kinds: Ints, words: Ints) -> None:
 @part
 def touch(row: int, kinds: Ints, links: Links, words: Ints, journal: Ints, tally: Ints) -> None:
     """Make a row the last touched, after noting what it was at its first touch since the latest savepoint."""
-    if words[row, SERIAL_TOUCHED] != tally[SERIAL]:
+    if words[row, TOUCHED] <= tally[SAVED]:
         note(row, int(links[row, OLDER]), kinds, words, journal, tally)
-        words[row, SERIAL_TOUCHED] = tally[SERIAL]
+    tally[TOUCHES] += 1
+    words[row, TOUCHED] = tally[TOUCHES]
     youngest = int(links[links.shape[0] - 1, OLDER])
     if youngest != row:
         unhang(row, links)
@@ -109,7 +114,8 @@ def make(
         tally[EVICTED] += 1
     words[row, KEY] = key
     words[row, KIND] = kind
-    words[row, SERIAL_TOUCHED] = tally[SERIAL]
+    tally[TOUCHES] += 1
+    words[row, TOUCHED] = tally[TOUCHES]
     chain(row, hashed, buckets, links, tally)
     hang(row, int(links[ring, OLDER]), links)
     return row

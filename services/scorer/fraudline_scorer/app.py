@@ -15,10 +15,14 @@ from fraudline.service.log import LogEvent, get_logger
 from fraudline.service.readiness import Readiness
 from fraudline.service.run import supervise
 from fraudline.state.partition_state import PartitionState
+from fraudline.state.snapshot_folder import SnapshotFolder
+from fraudline.state.snapshot_format import Kin
+from fraudline.state.starting import SnapshotStart
 from fraudline_scorer.metrics import ScorerMetrics
 from fraudline_scorer.model import load_bundle, warn_of_another_memory
 from fraudline_scorer.months import keep_months
 from fraudline_scorer.session import Sessions
+from fraudline_scorer.snapshots import INTERVAL_POSITIONS, Snapshots
 from fraudline_scorer.standing import Standing
 from fraudline_scorer.suspects import SuspectNotes
 
@@ -36,11 +40,13 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
         JobDied: One of its jobs ended unasked.
     """
     bundle = await asyncio.to_thread(load_bundle, settings)
-    state = PartitionState(PARTITION, bundle, max_entities=settings.max_entities)
-    notes = _notes(settings)
-    database = await Database.connect(settings.database_url.get_secret_value(), name="fraudline scorer", pool_size=4)
     registry = new_registry("scorer")
     metrics = ScorerMetrics(registry)
+    folder = SnapshotFolder(settings.state_dir, Kin.of(partition=PARTITION, max_entities=settings.max_entities))
+    start = SnapshotStart(folder, tell_refused=metrics.snapshots.note_refused)
+    state = PartitionState(PARTITION, bundle, max_entities=settings.max_entities, start=start)
+    notes = _notes(settings)
+    database = await Database.connect(settings.database_url.get_secret_value(), name="fraudline scorer", pool_size=4)
     standing = Standing()
     metrics.follow(standing)
     readiness = Readiness()
@@ -55,6 +61,14 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
         metrics=metrics,
         owner=f"{socket.gethostname()}/{uuid4()}",
     )
+    snapshots = Snapshots(
+        state=state,
+        folder=folder,
+        database=database,
+        standing=standing,
+        metrics=metrics.snapshots,
+        interval_positions=INTERVAL_POSITIONS,
+    )
     dead_letters = graveyard(amqp_url, database, events_queue(PARTITION), buried=dead_letters_counter(registry))
     listener = bind(settings.admin_host, settings.admin_port, variable="FRAUDLINE_SCORER_ADMIN_PORT")
     admin = HttpServer(admin_app(registry, readiness), listener)
@@ -66,6 +80,7 @@ async def main(settings: "ScorerSettings", stop: asyncio.Event) -> None:
                 "admin": admin.run,
                 "months": lambda ended: keep_months(database, ended),
                 "graveyard": dead_letters.run,
+                "snapshots": snapshots.run,
                 "sessions": sessions.serve,
             },
             stop=stop,

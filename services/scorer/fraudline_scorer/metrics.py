@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from fraudline.amqp.letters import DeadReason
+from fraudline_scorer.snapshot_metrics import SnapshotMetrics
 
 if TYPE_CHECKING:
     from fraudline.postgres.commit import AppliedLabel, ScoredTransaction
@@ -29,6 +30,7 @@ class ScorerMetrics:
     """The scorer's own metrics on a registry that is handed in."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.snapshots = SnapshotMetrics(registry)
         self.is_owner = Gauge(
             "fraudline_scorer_is_owner", "1 while this process owns the partition, 0 as a standby.", registry=registry
         )
