@@ -33,3 +33,4 @@ bench: setup
 	.venv/bin/python tests/bench/simulated.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/explainer.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/alerts.py
+	.venv/bin/python tests/bench/throughput.py

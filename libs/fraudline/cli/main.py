@@ -47,6 +47,7 @@ COMMANDS = {
     "evaluate": Entry("fraudline.cli.evaluate", "evaluate", "Measure verdicts, and compare them with others."),
     "audit": Entry("fraudline.cli.audit", "audit", "Compute every stored score again and compare."),
     "dead": Entry("fraudline.cli.dead", "dead", "List, show, retry and drop dead letters."),
+    "bench": Entry("fraudline.cli.bench", "bench", "Measure rate, latency and cost on this machine."),
 }
 
 

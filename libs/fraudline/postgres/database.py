@@ -27,6 +27,8 @@ _SERVER_SETTINGS = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "10s",
     "timezone": "UTC",
+    # A plan that is kept was made when the tables were small: look-ups by lists of ids then read all of them.
+    "plan_cache_mode": "force_custom_plan",
 }
 
 # SQLSTATE classes and codes after which the same statement may succeed later.

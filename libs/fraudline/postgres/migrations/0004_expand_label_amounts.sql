@@ -44,21 +44,26 @@ begin
            latitude, longitude, customer_id, metadata
     from unnest(scored) order by position;
 
-    -- Every partition gets every label: the row is the same whoever comes first.
-    insert into fraudline.labels
-    select transaction_id, source, reported_at, label, posted_by, accepted_at
-    from unnest(taken) order by transaction_id, source, reported_at
-    on conflict do nothing;
+    -- Without labels, as most batches are, planning these two would be most of their cost.
+    if cardinality(taken) > 0 then
+        -- Every partition gets every label: the row is the same whoever comes first.
+        insert into fraudline.labels
+        select transaction_id, source, reported_at, label, posted_by, accepted_at
+        from unnest(taken) order by transaction_id, source, reported_at
+        on conflict do nothing;
+    end if;
 
-    -- The transaction may be one of this very batch: it stands in the log by now.
-    insert into fraudline.label_applications
-        (partition, position, transaction_id, card_id, merchant_id, counted_at, weight,
-         device_id, merchant_country, customer_id, transaction_time, base_amount)
-    select of_partition, a.position, a.transaction_id, a.card_id, a.merchant_id, a.counted_at, a.weight,
-           t.device_id, t.merchant_country, t.customer_id, least(t.occurred_at, t.accepted_at), t.base_amount
-    from unnest(applied) a
-    left join fraudline.verdicts v on v.transaction_id = a.transaction_id
-    left join fraudline.transactions t on t.transaction_id = v.transaction_id and t.accepted_at = v.accepted_at
-    order by a.position;
+    if cardinality(applied) > 0 then
+        -- The transaction may be one of this very batch: it stands in the log by now.
+        insert into fraudline.label_applications
+            (partition, position, transaction_id, card_id, merchant_id, counted_at, weight,
+             device_id, merchant_country, customer_id, transaction_time, base_amount)
+        select of_partition, a.position, a.transaction_id, a.card_id, a.merchant_id, a.counted_at, a.weight,
+               t.device_id, t.merchant_country, t.customer_id, least(t.occurred_at, t.accepted_at), t.base_amount
+        from unnest(applied) a
+        left join fraudline.verdicts v on v.transaction_id = a.transaction_id
+        left join fraudline.transactions t on t.transaction_id = v.transaction_id and t.accepted_at = v.accepted_at
+        order by a.position;
+    end if;
     return true;
 end $$;
