@@ -20,8 +20,8 @@ returning epoch, last_position
 _END = "select epoch, last_position from fraudline.partitions where partition = $1"
 
 # The positions, then a column of `LoggedEvent` each, as an array: a row object an event would be most of a rebuild's
-# work. The part is sorted once: the aggregates' own order finds it done. Times are whole microseconds since 1970, as
-# the kernel wants them: its time is min(occurred_at, accepted_at).
+# work; what labels alone have is told of them alone. The part is sorted once: the aggregates' own order finds it done.
+# Times are whole microseconds since 1970, as the kernel wants them: its time is min(occurred_at, accepted_at).
 _READ = """
 select array_agg(position order by position), array_agg(is_transaction order by position),
        array_agg((extract(epoch from moment) * 1000000)::bigint order by position), array_agg(weight order by position),
@@ -31,6 +31,7 @@ select array_agg(position order by position), array_agg(is_transaction order by 
        array_agg(latitude order by position), array_agg(longitude order by position),
        array_agg(billing_country order by position), array_agg(channel order by position),
        array_agg((extract(epoch from transaction_time) * 1000000)::bigint order by position)
+           filter (where not is_transaction)
 from (
     select position, true as is_transaction, least(occurred_at, accepted_at) as moment, 0 as weight, base_amount,
            card_id, merchant_id, device_id, merchant_country, customer_id, latitude, longitude, billing_country,
@@ -119,8 +120,10 @@ async def read_log(connection: "Connection", partition: int, *, after: int, unti
     """Return what stands at the positions `after` + 1 to `until`, in order."""
     row = await connection.fetchrow(_READ, partition, after, until)
     # Over no rows an aggregate is null.
-    positions, *columns = [column or () for column in row or ()]
-    return LogColumns(positions, columns)
+    positions, *columns, of_labels = [column or () for column in row or ()]
+    label_times = iter(of_labels)
+    transaction_times = [None if is_transaction else next(label_times) for is_transaction in columns[0]]
+    return LogColumns(positions, [*columns, transaction_times])
 
 
 async def read_scores(connection: "Connection", partition: int, *, after: int, until: int) -> "list[asyncpg.Record]":
