@@ -183,6 +183,7 @@ async def _generated(load: Load) -> Answers:
             async with asyncio.timeout(load.seconds + _START_SECONDS):
                 _, said = await process.communicate(load.written().encode())
         except BaseException:
+            # Ctrl-C too: no load goes on that nobody measures.
             process.kill()
             await process.wait()
             raise

@@ -227,6 +227,7 @@ class Kernel:
                 tally=tally,
             )
         except BaseException:
+            # Whatever the parts raise: half a state would pass for a whole one.
             for memory in self._memory:
                 memory.madvise(MADV_DONTNEED)  # from now on all zeros again, and none of it used
             self._know_nobody()

@@ -49,6 +49,7 @@ class Replies:
             try:
                 await self._listen()
                 pause = FIRST_PAUSE_SECONDS
+                get_logger().warning(LogEvent.REPLIES_LOST)
             except (DependencyAway, *LOST) as error:
                 get_logger().warning(LogEvent.REPLIES_LOST, **describe(error))
             # With jitter, so that many processes do not come back in step.
