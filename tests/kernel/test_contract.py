@@ -190,7 +190,7 @@ def test_a_kernel_fed_the_log_again_equals_one_that_never_stopped(log: list[Even
         if n % 3 == 0:
             running.settle()
 
-    restarted.apply(events_of(log))
+    restarted.follow(events_of(log))
 
     assert restarted.digest() == running.digest()
     assert bits(restarted.apply(events_of(tail))) == bits(running.apply(events_of(tail)))

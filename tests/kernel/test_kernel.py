@@ -17,7 +17,7 @@ from fraudline.domain.transaction import Channel
 from fraudline.kernel import keys, layout
 from fraudline.kernel.events import ENTITY_KINDS, PRESENT_CHANNELS, REMOTE_CHANNELS, Events, abroad_of, remote_of
 from fraudline.kernel.kernel import Kernel
-from fraudline.kernel.keys import NO_ENTITY, entity_key, optional_key
+from fraudline.kernel.keys import NO_ENTITY, entity_key, entity_keys
 from fraudline.kernel.program import QUANTITIES, Program
 from fraudline.kernel.registry import ENTITIES, FEATURES, KERNEL_VERSION, Feature, known_after_days
 from fraudline.kernel.statistic import STATISTICS
@@ -289,14 +289,22 @@ def test_a_key_is_of_64_bits_and_differs_by_kind() -> None:
     assert entity_key("card", "customer-1") == 8_429_098_819_432_284_150
     assert entity_key("card", "customer-1") != entity_key("merchant", "customer-1")
     assert entity_key("card", "é") < 2**64
-    assert optional_key("device", "d-1") == entity_key("device", "d-1")
-    assert optional_key("device", None) == NO_ENTITY
+
+
+def test_keys_of_many_are_those_of_each_in_their_order_and_of_none_no_entity() -> None:
+    assert entity_keys("device", ["d-1", None, "d-2", "d-1"]).tolist() == [
+        entity_key("device", "d-1"),
+        NO_ENTITY,
+        entity_key("device", "d-2"),
+        entity_key("device", "d-1"),
+    ]
+    assert not len(entity_keys("device", []))
 
 
 def test_no_key_is_that_of_no_entity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "blake2b", lambda *_, **__: SimpleNamespace(digest=lambda: bytes(8)))
 
-    assert keys.entity_key.__wrapped__("card", "one in 18 million million millions") == 1
+    assert keys.entity_key("card", "one in 18 million million millions") == 1
 
 
 def test_what_is_unknown_of_a_transaction_is_neither_0_nor_1() -> None:

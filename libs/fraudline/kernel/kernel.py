@@ -25,6 +25,7 @@ from fraudline.kernel.registry import (
 from fraudline.kernel.row_copy import ROWS_OF_PART, RowCopy
 
 _PROGRAM: Final = Program.of(FEATURES)
+_NO_COLUMNS: Final = _PROGRAM.columns[:0]
 _CHUNK: Final = 4_096  # events a pass: bounds how far ahead room is made, however long a batch is
 _JOURNAL_AT_FIRST: Final = 4_096
 _JOURNAL_KEPT: Final = 65_536  # a longer journal is given back to the machine when it is settled
@@ -129,21 +130,18 @@ class Kernel:
         Raises:
             ValueError: An event is neither a transaction nor a label with the weight +1 or -1; nothing was applied.
         """
-        transactions = counters.count_transactions(
-            np.ascontiguousarray(events.kind), np.ascontiguousarray(events.weight)
-        )
-        if transactions < 0:
-            event = -1 - transactions
-            raise ValueError(
-                f"Event {event} has `kind` {events.kind[event]} and `weight` {events.weight[event]}; "
-                "a transaction has kind 0, a label has kind 1 and weight +1 or -1."
-            )
-        features = np.empty((transactions, len(_PROGRAM.columns)), np.float64)
-        done = 0
-        for start in range(0, len(events), _CHUNK):
-            part = events if len(events) <= _CHUNK else events.part(start, start + _CHUNK)
-            done += self._apply(part, features[done:])
-        return features
+        return self._apply_all(events, _PROGRAM.columns)
+
+    def follow(self, events: Events) -> None:
+        """Apply events in their order, where nobody asks for features: the same change of state, bit for bit, sooner.
+
+        Args:
+            events: As for `apply`.
+
+        Raises:
+            ValueError: As `apply`.
+        """
+        self._apply_all(events, _NO_COLUMNS)
 
     def savepoint(self) -> int:
         """Mark the present state and return the mark, for `take_back`; it lives until it is settled or passed."""
@@ -248,7 +246,25 @@ class Kernel:
             digest.update(rows.astype("<i8", copy=False).tobytes())
         return digest.hexdigest()
 
-    def _apply(self, part: Events, features: NDArray[np.float64]) -> int:
+    def _apply_all(self, events: Events, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Apply events; return the features of the transactions, a column each."""
+        transactions = counters.count_transactions(
+            np.ascontiguousarray(events.kind), np.ascontiguousarray(events.weight)
+        )
+        if transactions < 0:
+            event = -1 - transactions
+            raise ValueError(
+                f"Event {event} has `kind` {events.kind[event]} and `weight` {events.weight[event]}; "
+                "a transaction has kind 0, a label has kind 1 and weight +1 or -1."
+            )
+        features = np.empty((transactions, len(columns)), np.float64)
+        done = 0
+        for start in range(0, len(events), _CHUNK):
+            part = events if len(events) <= _CHUNK else events.part(start, start + _CHUNK)
+            done += self._apply(part, columns, features[done:])
+        return features
+
+    def _apply(self, part: Events, columns: NDArray[np.int64], features: NDArray[np.float64]) -> int:
         """Apply a few events; return how many rows of features that gave."""
         with self._lock:
             self._make_room(len(part))
@@ -264,7 +280,7 @@ class Kernel:
                 np.ascontiguousarray(part.weight),
                 np.ascontiguousarray(part.transaction_time),
                 self._known_after_days,
-                _PROGRAM.columns,
+                columns,
                 _PROGRAM.sums,
                 _PROGRAM.frauds,
                 _PROGRAM.half_lives,

@@ -1,17 +1,19 @@
 """Keys of entities: 64 bits that stand for a card, a merchant or another entity inside the kernel."""
 
-from functools import lru_cache
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 NO_ENTITY: Final = 0
 """Stands where an event has no such entity: a payment without a device, say."""
 
 _KEY_BYTES = 8
-_REMEMBERED = 65_536
+_KEY_DTYPE = np.dtype("<u8")
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def entity_key(kind: str, identifier: str) -> int:
     """Return the key of an entity, an unsigned integer of 64 bits, never `NO_ENTITY`.
 
@@ -26,10 +28,19 @@ def entity_key(kind: str, identifier: str) -> int:
         The first 64 bits of BLAKE2b over the kind, a zero byte and the identifier, in little-endian order; 1 where
         that would be `NO_ENTITY`.
     """
-    digest = blake2b(f"{kind}\0{identifier}".encode(), digest_size=_KEY_BYTES).digest()
-    return int.from_bytes(digest, "little") or 1
+    return entity_keys(kind, [identifier]).item()
 
 
-def optional_key(kind: str, identifier: str | None) -> int:
-    """Return the key of an entity that an event may be without: `NO_ENTITY` for None."""
-    return NO_ENTITY if identifier is None else entity_key(kind, identifier)
+def entity_keys(kind: str, identifiers: Sequence[str | None]) -> NDArray[np.uint64]:
+    """Return the keys of many entities of one kind, in their order: `NO_ENTITY` for None.
+
+    Each identifier is hashed once, however often it stands there.
+    """
+    distinct = dict.fromkeys([identifier for identifier in identifiers if identifier is not None])
+    prefix = f"{kind}\0"
+    digests = b"".join(
+        [blake2b((prefix + identifier).encode(), digest_size=_KEY_BYTES).digest() for identifier in distinct]
+    )
+    keys = np.maximum(np.frombuffer(digests, _KEY_DTYPE), NO_ENTITY + 1).tolist()
+    key_of: dict[str | None, int] = {None: NO_ENTITY, **dict(zip(distinct, keys, strict=True))}
+    return np.fromiter(map(key_of.__getitem__, identifiers), np.uint64, len(identifiers))

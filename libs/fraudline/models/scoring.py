@@ -1,8 +1,9 @@
 """Events to features and features to scores: the one path that everything takes.
 
-The scorer, a standby, the audit, training and backtest feed their kernel here and nowhere else; what decides on a score
+The scorer, the audit, training and backtest feed their kernel here and nowhere else; what decides on a score
 is `domain.policy.decide`, for all of them. So what a model learned from, what a backtest reports and what production
-computes are one and the same number.
+computes are one and the same number. Who only catches up with a log needs no features: `Kernel.follow`, the same pass
+without them.
 """
 
 from collections.abc import Callable

@@ -1,13 +1,12 @@
 """What the log says, in the layout that the kernel takes: the one way there for the owner's batches and for the log."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fraudline.kernel.events import ENTITY_KINDS, LABEL, TRANSACTION, Events, abroad_of, remote_of
-from fraudline.kernel.keys import optional_key
+from fraudline.kernel.keys import entity_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +37,7 @@ def events_of_log(columns: "Sequence[Sequence[Any]]") -> Events:
     for column, (kind, identifiers) in enumerate(
         zip(ENTITY_KINDS, (cards, merchants, devices, countries, customers), strict=True)
     ):
-        keys[:, column] = np.fromiter(map(optional_key, repeat(kind), identifiers), np.uint64, size)
+        keys[:, column] = entity_keys(kind, identifiers)
     kinds = np.where(is_transaction, TRANSACTION, LABEL).astype(np.int8)
     transaction_time = np.array(time, np.int64)
     for label in np.flatnonzero(kinds == LABEL).tolist():

@@ -1,6 +1,8 @@
-"""A partition's log in chunks: the next one is read and laid out while the kernel works on the last one."""
+"""A partition's log in chunks: while the kernel works on one, the next is laid out and the one behind it read."""
 
 import asyncio
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from fraudline.postgres.database import Database
 
 CHUNK_POSITIONS = 20_000
+_AHEAD = 2
+"""So many chunks are read ahead of the kernel."""
 
 
 class BrokenLog(FraudlineError):  # noqa: N818 - a state of the world, told as one
@@ -35,29 +39,31 @@ async def log_chunks(
 ) -> "AsyncGenerator[LogChunk, None]":
     """Yield what stands behind position `after` up to position `until`, in order.
 
-    Close it (`contextlib.aclosing`) where it may not be read to its end: a reading is under way.
+    Close it (`contextlib.aclosing`) where it may not be read to its end: readings are under way.
 
     Raises:
         BrokenLog: A position is missing or taken twice.
         DependencyAway: The database went away.
     """
-    reading = _begin(database, partition, after, until)
+    starts = iter(range(after, until, CHUNK_POSITIONS))
+    readings: deque[asyncio.Task[LogChunk]] = deque()
+
+    def begin(how_many: int) -> None:
+        for start in islice(starts, how_many):
+            reading = _read(database, partition, start, min(start + CHUNK_POSITIONS, until))
+            readings.append(asyncio.create_task(reading, name="reading the log"))
+
     try:
-        while reading is not None:
-            chunk = await reading
-            reading = _begin(database, partition, chunk.until, until)
+        begin(_AHEAD)
+        while readings:
+            chunk = await readings[0]
+            readings.popleft()
+            begin(1)
             yield chunk
     finally:
-        if reading is not None:
+        for reading in readings:
             reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-
-
-def _begin(database: "Database", partition: int, after: int, until: int) -> "asyncio.Task[LogChunk] | None":
-    if after >= until:
-        return None
-    chunk_end = min(after + CHUNK_POSITIONS, until)
-    return asyncio.create_task(_read(database, partition, after, chunk_end), name="reading the log")
+        await asyncio.gather(*readings, return_exceptions=True)
 
 
 async def _read(database: "Database", partition: int, after: int, until: int) -> LogChunk:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fraudline.errors import ConfigurationError
 from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.registry import MAX_ENTITIES
-from fraudline.models.scoring import featured, score
+from fraudline.models.scoring import score
 from fraudline.postgres.log import read_end
 from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.state.log_chunks import BrokenLog, log_chunks
@@ -113,7 +113,7 @@ class PartitionState:
         return self.position - started_at
 
     def _feed(self, chunk: "LogChunk") -> None:
-        featured(self.kernel, chunk.events)
+        self.kernel.follow(chunk.events)
         self.settle(chunk.until)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from fraudline.domain.money import base_amount
 from fraudline.kernel.events import ENTITY_KINDS, LABEL, TRANSACTION, Events, abroad_of, remote_of
-from fraudline.kernel.keys import NO_ENTITY, optional_key
+from fraudline.kernel.keys import NO_ENTITY, entity_keys
 from fraudline.models.histories.history import History
 from fraudline.models.rates import Rates
 
@@ -116,7 +115,7 @@ def _keys(frame: pl.DataFrame) -> NDArray[np.uint64]:
     keys = np.full((frame.height, len(ENTITY_KINDS)), NO_ENTITY, np.uint64)
     for column, kind in enumerate(ENTITY_KINDS):
         if (field := _FIELDS[kind]) in frame.columns:
-            keys[:, column] = _of_distinct(frame.select(field), partial(optional_key, kind), pl.UInt64)
+            keys[:, column] = entity_keys(kind, frame[field].to_list())
     return keys
 
 
