@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import asyncpg
+import msgspec
 import pytest
 
 from fraudline.domain.event import LabelReported, TransactionAccepted
 from fraudline.domain.label import Effect, Label, LabelSource, LabelValue
 from fraudline.domain.policy import Decision
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.domain.verdict import Verdict
 from fraudline.errors import ConfigurationError, DependencyAway
 from fraudline.postgres.commit import AppliedLabel, ScoredTransaction, SeenMeanwhile, commit_batch
@@ -36,16 +37,13 @@ async def pool(database_url: str) -> AsyncIterator[Database]:
 
 
 def a_scored(position: int, transaction_id: str | None = None) -> ScoredTransaction:
-    transaction = Transaction.model_validate_json(
+    transaction = PostedTransaction.model_validate_json(
         f'{{"transaction_id": "{transaction_id or f"t-{position}"}", "occurred_at": "2026-11-23T17:59:59.999999Z",'
         '"amount": "912.40", "currency": "EUR", "card_id": "card-1", "merchant_id": "merchant-1",'
         '"ip": "2001:db8::1", "metadata": {"order": "a"}, "channel": "pos", "latitude": 48.2,'
         '"device_id": "device-1", "merchant_country": "NG", "billing_country": "AT"}'
-    )
-    accepted = TransactionAccepted(
-        specversion="1.0", source="/test", id="t", time=MOMENT, postedby="shop",
-        type="fraudline.transaction.v1", data=transaction,
-    )  # fmt: skip
+    ).checked()
+    accepted = TransactionAccepted(time=MOMENT, postedby="shop", data=transaction)
     verdict = Verdict(
         transaction_id=transaction.transaction_id,
         fingerprint=transaction.fingerprint("shop"),
@@ -179,8 +177,8 @@ async def test_a_label_has_the_kernels_time_of_its_transaction_and_no_amount_whe
     pool: Database,
 ) -> None:
     usual = a_scored(1)
-    ahead = usual.accepted.data.model_copy(update={"occurred_at": usual.accepted.time + timedelta(minutes=4)})
-    scored = replace(usual, accepted=usual.accepted.model_copy(update={"data": ahead}), base_amount=None)
+    ahead = msgspec.structs.replace(usual.accepted.data, occurred_at=usual.accepted.time + timedelta(minutes=4))
+    scored = replace(usual, accepted=msgspec.structs.replace(usual.accepted, data=ahead), base_amount=None)
     accepted = (usual.accepted.time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     async with pool.acquire() as connection:
         await take_over(connection, 0, owner="test")

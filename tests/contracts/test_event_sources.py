@@ -14,7 +14,7 @@ import pytest
 from fraudline.cli.replaying import due_labels
 from fraudline.domain.event import encode_label, encode_transaction
 from fraudline.domain.label import Label, LabelSource, LabelValue
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.kernel.events import Events
 from fraudline.models.backtest import backtest
 from fraudline.models.bundle import Bundle
@@ -56,7 +56,8 @@ def lines_of(history: History) -> list[bytes]:
 
 def transaction_lines(history: History, start: int, stop: int) -> Iterator[bytes]:
     for row in history.rows(start, stop):
-        yield encode_transaction(Transaction.model_validate(row, strict=False), accepted_at=NOW, posted_by="shop")
+        transaction = PostedTransaction.model_validate(row, strict=False).checked()
+        yield encode_transaction(transaction, accepted_at=NOW, posted_by="shop")
 
 
 def label_line(transaction_id: str, reported_at: str) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 
 import fraudline_scorer.line
 from fraudline.domain.event import encode_transaction
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.commit import commit_batch
 from fraudline.postgres.log import take_over
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def a_batch(*transactions: dict[str, Any]) -> tuple[Batch, Message]:
-    parsed = [Transaction.model_validate_json(json.dumps(transaction)) for transaction in transactions]
+    parsed = [PostedTransaction.model_validate_json(json.dumps(transaction)).checked() for transaction in transactions]
     moment = parsed[0].occurred_at
     message = Message(*(encode_transaction(one, accepted_at=moment, posted_by="shop") for one in parsed))
     return message.batch(), message

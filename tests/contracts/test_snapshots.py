@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from fraudline.domain.event import encode_transaction
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.errors import DependencyAway
 from fraudline.models.bundle import Bundle
 from fraudline.postgres.database import Database
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> SnapshotFolder:
 
 def lines(transactions: list[dict[str, Any]]) -> list[bytes]:
     """Return transactions as ingest puts them into the queue."""
-    parsed = [Transaction.model_validate_json(json.dumps(transaction)) for transaction in transactions]
+    parsed = [PostedTransaction.model_validate_json(json.dumps(transaction)).checked() for transaction in transactions]
     return [encode_transaction(one, accepted_at=one.occurred_at, posted_by="shop") for one in parsed]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import aio_pika
 
 from fraudline.domain.event import encode_transaction
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from servers.eventually import eventually
 from system.ledger import Journal, assert_ledgers_agree
 from system.payments import a_transaction
@@ -30,7 +30,7 @@ BROKEN = {
 
 
 def a_line(number: int) -> bytes:
-    transaction = Transaction.model_validate(a_transaction(number), strict=False)
+    transaction = PostedTransaction.model_validate(a_transaction(number), strict=False).checked()
     return encode_transaction(transaction, accepted_at=datetime.now(UTC), posted_by="shop")
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.models.errors import FileRefused
 from fraudline.models.histories.columns import FIELDS, REQUIRED_FIELDS
 from fraudline.models.histories.files import Mapping, read_history, write_transactions
@@ -73,7 +73,7 @@ def test_rows_are_transactions_as_they_are_posted() -> None:
 
     assert len(rows) == 45
     for row in rows:
-        assert Transaction.model_validate_json(json.dumps(row)).transaction_id == row["transaction_id"]
+        assert PostedTransaction.model_validate_json(json.dumps(row)).transaction_id == row["transaction_id"]
 
 
 def test_an_amount_stays_as_it_was_written(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ NEVER_SHOWN = {"device_id", "ip", "customer_id"}
 def is_taken_by_ingest(name: str, value: object) -> bool:
     fields = {key: text for key, text in GOOD.items() if key != "fraud"}
     try:
-        Transaction.model_validate_json(json.dumps({**fields, name: value}))
+        PostedTransaction.model_validate_json(json.dumps({**fields, name: value}))
     except ValidationError:
         return False
     return True

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.web.problems import Problem
 from fraudline_ingest import intake
 from fraudline_ingest.intake import MAX_UNKNOWN_FIELDS, claimed_id, read_label, read_transaction
@@ -38,7 +38,7 @@ def test_a_handful_of_unknown_fields_is_told_one_by_one() -> None:
 
 @pytest.mark.usefixtures("never_validated")
 def test_a_document_of_unknown_fields_is_refused_before_it_is_validated() -> None:
-    known = len(Transaction.model_fields)
+    known = len(PostedTransaction.model_fields)
     document = {f"x{number}": 1 for number in range(known + MAX_UNKNOWN_FIELDS + 1)}
 
     assert faults_in(document) == [("", f"has {len(document)} fields, of which at most {known} can be known")]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.errors import DependencyAway
 from fraudline.service.http_server import REFUSALS, refusal
 from fraudline.service.problem_kind import ProblemKind
@@ -27,7 +27,7 @@ CARD_NUMBER = "4111111111111111"
 
 def faults_in(document: object) -> dict[str, str]:
     with pytest.raises(ValidationError) as raised:
-        TypeAdapter(Transaction).validate_json(json.dumps(document))
+        TypeAdapter(PostedTransaction).validate_json(json.dumps(document))
     return dict(faults_of(raised.value))
 
 
@@ -95,7 +95,7 @@ def test_of_more_than_a_hundred_faults_a_hundred_are_listed() -> None:
 
 def test_of_what_a_validation_finds_no_more_is_put_into_words_than_is_shown() -> None:
     with pytest.raises(ValidationError) as raised:
-        TypeAdapter(Transaction).validate_json(json.dumps({f"field {number}": 1 for number in range(1_000)}))
+        TypeAdapter(PostedTransaction).validate_json(json.dumps({f"field {number}": 1 for number in range(1_000)}))
 
     assert len(faults_of(raised.value)) == MAX_FAULTS + 1
 

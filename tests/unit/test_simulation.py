@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.models.histories.files import write_transactions
 from fraudline.models.histories.history import History
 from fraudline.simulation import Simulation
@@ -31,7 +31,7 @@ def month() -> pl.DataFrame:
 def test_every_payment_is_a_transaction_that_ingest_takes() -> None:
     frame = simulated()
 
-    taken = [Transaction.model_validate_json(json.dumps(row)) for row in History(frame).rows()]
+    taken = [PostedTransaction.model_validate_json(json.dumps(row)) for row in History(frame).rows()]
 
     assert [transaction.transaction_id for transaction in taken] == frame["transaction_id"].to_list()
 
@@ -111,7 +111,7 @@ def test_stolen_details_show_in_larger_amounts_online_and_on_new_devices(month: 
 
 
 def test_nothing_but_the_fraud_column_tells_which_payments_are_fraud() -> None:
-    assert not set(simulated().columns) - {*Transaction.model_fields, "fraud"}
+    assert not set(simulated().columns) - {*PostedTransaction.model_fields, "fraud"}
 
 
 def test_yen_have_no_decimals_and_the_others_two(month: pl.DataFrame) -> None:
@@ -157,7 +157,7 @@ def test_live_payments_take_place_now_under_ids_of_their_run() -> None:
     assert pl.concat(drawn)["transaction_id"].n_unique() == 1200
     assert drawn[0].drop("transaction_id").equals(drawn[1].drop("transaction_id"))
     for row in History(drawn[0]).rows():
-        Transaction.model_validate_json(json.dumps(row))
+        PostedTransaction.model_validate_json(json.dumps(row))
 
 
 def test_there_is_fraud_in_a_live_stream() -> None:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from fraudline.domain.card_number import contains_card_number, mask_card_numbers
 from fraudline.domain.event import MAX_BYTES, decode
-from fraudline.domain.transaction import is_identifier
+from fraudline.domain.posted import is_identifier
 from fraudline.domain.verdict import VERDICT_TYPE
 
 MAX_ERROR_CHARACTERS = 500

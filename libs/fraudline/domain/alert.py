@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from fraudline.domain.card_number import no_card_number
 from fraudline.domain.label import LabelValue
-from fraudline.domain.transaction import Identifier
+from fraudline.domain.posted import Identifier
 
 MAX_NOTE_CHARACTERS = 2_000
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 # Between the groups: blanks of any kind, seen or unseen, dots, dashes of any kind, underscores; no commas or slashes,
 # which part numbers and dates that are no groups of one.
 _RUN = re.compile(r"\d(?:[\s._\-\u00ad\u200b-\u200f\u2010-\u2015\u2060\u2212\ufeff]{0,3}\d){12,}")
-_SHORTEST, _LONGEST = 13, 19
+SHORTEST, _LONGEST = 13, 19
 # A digit's share in Luhn's sum where it is doubled; above 9 its digits are added (ISO/IEC 7812-1, annex B).
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
@@ -47,7 +47,7 @@ def _spans_of_run(run: str, offset: int) -> Iterator[tuple[int, int]]:
         index + 1 for index, place in enumerate(places) if index + 1 == len(places) or places[index + 1] != place + 1
     }
     for start in starts:
-        for end in range(start + _SHORTEST, min(start + _LONGEST, len(places)) + 1):
+        for end in range(start + SHORTEST, min(start + _LONGEST, len(places)) + 1):
             sums = even_doubled if end % 2 == 0 else odd_doubled
             if end in ends and (sums[end] - sums[start]) % 10 == 0:
                 yield offset + places[start], offset + places[end - 1] + 1

@@ -3,13 +3,17 @@
 import json
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Final, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from fraudline.domain.label import Label
+from fraudline.domain.plain import PlainIdentifier, PlainTransaction, is_plain
 from fraudline.domain.policy import Decision
-from fraudline.domain.transaction import Identifier, Moment, Transaction, rfc3339
+from fraudline.domain.posted import Identifier, Moment, PostedTransaction, moment_of
+from fraudline.domain.transaction import Transaction, WireTransaction, rfc3339
 
 MAX_EVENTS = 512
 MAX_BYTES = 1 << 20
@@ -32,11 +36,35 @@ class _Envelope(BaseModel):
     postedby: Identifier
 
 
-class TransactionAccepted(_Envelope):
+class _PostedTransactionAccepted(_Envelope):
+    type: Literal["fraudline.transaction.v1"]
+    data: PostedTransaction
+
+
+class TransactionAccepted(msgspec.Struct, frozen=True, gc=False):
     """A transaction that ingest answered for; `time` is when it was accepted."""
 
-    type: Literal["fraudline.transaction.v1"]
+    time: datetime
+    postedby: str
     data: Transaction
+
+    @property
+    def type(self) -> str:
+        """Its type among events."""
+        return TRANSACTION_TYPE
+
+
+class _PlainTransactionAccepted(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False, tag_field="type", tag=TRANSACTION_TYPE
+):
+    """The same with the types that JSON has, for the short way of `domain.plain`."""
+
+    specversion: Literal["1.0"]
+    source: PlainIdentifier
+    id: PlainIdentifier
+    time: str
+    postedby: PlainIdentifier
+    data: PlainTransaction
 
 
 class LabelReported(_Envelope):
@@ -63,7 +91,12 @@ class FallbackAnswered(_Envelope):
 
 
 Event = TransactionAccepted | LabelReported | FallbackAnswered
-_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+_EVENT: TypeAdapter[_PostedTransactionAccepted | LabelReported | FallbackAnswered] = TypeAdapter(
+    Annotated[_PostedTransactionAccepted | LabelReported | FallbackAnswered, Field(discriminator="type")]
+)
+_PLAIN = msgspec.json.Decoder(_PlainTransactionAccepted)
+# Six names with a text each, and the name `data`.
+_QUOTES_OF_ENVELOPE: Final = 26
 
 
 def decode(line: bytes) -> Event:
@@ -72,11 +105,36 @@ def decode(line: bytes) -> Event:
     Raises:
         pydantic.ValidationError: The line is not JSON, of an unknown type, or breaks the event's form.
     """
-    return _EVENT.validate_json(line)
+    if (accepted := _plain_transaction_accepted(line)) is not None:
+        return accepted
+    event = _EVENT.validate_json(line)
+    if isinstance(event, _PostedTransactionAccepted):
+        return TransactionAccepted(event.time, event.postedby, event.data.checked())
+    return event
+
+
+def _plain_transaction_accepted(line: bytes) -> TransactionAccepted | None:
+    """Return the event of an accepted transaction; None where it is another, or needs a closer look."""
+    if not is_plain(line):
+        return None
+    try:
+        told = _PLAIN.decode(line)
+        accepted_at = moment_of(told.time)
+    except (msgspec.DecodeError, PydanticCustomError):
+        return None
+    if line.count(b'"') != _QUOTES_OF_ENVELOPE + told.data.quotes or (transaction := told.data.checked()) is None:
+        return None
+    return TransactionAccepted(accepted_at, told.postedby, transaction)
 
 
 def _encode(
-    kind: str, identifier: str, data: dict[str, Any], *, accepted_at: datetime, posted_by: str, source: str
+    kind: str,
+    identifier: str,
+    data: WireTransaction | dict[str, str],
+    *,
+    accepted_at: datetime,
+    posted_by: str,
+    source: str,
 ) -> bytes:
     event = {
         "specversion": "1.0",
@@ -87,7 +145,7 @@ def _encode(
         "postedby": posted_by,
         "data": data,
     }
-    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+    return msgspec.json.encode(event)
 
 
 def encode_transaction(transaction: Transaction, *, accepted_at: datetime, posted_by: str) -> bytes:
@@ -95,7 +153,7 @@ def encode_transaction(transaction: Transaction, *, accepted_at: datetime, poste
     return _encode(
         TRANSACTION_TYPE,
         transaction.transaction_id,
-        transaction.content(),
+        transaction.on_the_wire(),
         accepted_at=accepted_at,
         posted_by=posted_by,
         source=INGEST_SOURCE,

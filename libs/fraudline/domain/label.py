@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fraudline.domain.transaction import MAX_AHEAD, Identifier, Moment
+from fraudline.domain.posted import Identifier, Moment
 
 
 class LabelValue(StrEnum):
@@ -38,10 +38,6 @@ class Label(BaseModel):
     label: LabelValue
     source: LabelSource
     reported_at: Moment = Field(description="When it became known, RFC 3339 with an offset; it counts from then on.")
-
-    def is_ahead_of(self, now: datetime) -> bool:
-        """Return whether the report claims to lie more than five minutes after `now`."""
-        return self.reported_at > now + MAX_AHEAD
 
     @property
     def key(self) -> tuple[LabelSource, datetime]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fraudline.domain.alert import AlertStatus
 from fraudline.domain.policy import Decision
-from fraudline.domain.transaction import is_identifier, rfc3339
+from fraudline.domain.posted import is_identifier
+from fraudline.domain.transaction import rfc3339
 from fraudline.web.problems import FieldFault, not_valid, shown_name
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fraudline.amqp.letters import DeadReason, Letter
 from fraudline.amqp.topology import ALERTS_QUEUE
-from fraudline.domain.transaction import is_identifier
+from fraudline.domain.posted import is_identifier
 from fraudline.domain.verdict import VERDICT_TYPE
 from fraudline.drain.graveyard import bury
 from fraudline.service.log import LogEvent, get_logger

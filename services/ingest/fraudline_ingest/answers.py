@@ -1,4 +1,4 @@
-"""The forms of ingest's answers, for the interface's description; the answers themselves are built as bytes."""
+"""The forms that the interface's description names: of what is posted, and of answers, which are built as bytes."""
 
 from typing import Literal
 
@@ -6,8 +6,15 @@ from pydantic import BaseModel, Field
 
 from fraudline.domain.label import LabelSource, LabelValue
 from fraudline.domain.policy import Decision
-from fraudline.domain.transaction import Transaction
+from fraudline.domain.posted import PostedTransaction
 from fraudline.web.answers import FaultAnswer, VerdictAnswer
+
+
+class Transaction(PostedTransaction):
+    """One payment, as it is posted; unknown fields are refused.
+
+    Times are RFC 3339; `amount` is exact, in units of `currency`; `latitude` and `longitude` are degrees (WGS 84).
+    """
 
 
 class AcceptedAnswer(BaseModel):
@@ -61,7 +68,7 @@ class LabelAnswer(BaseModel):
     reported_at: str
 
 
-class StoredAnswer(Transaction):
+class StoredAnswer(PostedTransaction):
     """A transaction with its verdict; optional fields that were not sent are left out."""
 
     accepted_at: str

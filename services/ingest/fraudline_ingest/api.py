@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from fraudline.domain.label import Label
-from fraudline.domain.transaction import Transaction
 from fraudline.web.application import READING, answer_errors, bare_application, describe, reference, responses
 from fraudline_ingest import answers
 
@@ -75,7 +74,7 @@ def build_api(handlers: "Handlers", metrics: "IngestMetrics") -> "FastAPI":
     )
     describe(
         app,
-        taken=(Transaction, Label),
+        taken=(answers.Transaction, Label),
         given=(
             answers.AcceptedAnswer,
             answers.PendingAnswer,
@@ -104,9 +103,10 @@ def _add_posts(app: "FastAPI", handlers: "Handlers") -> None:
         "the verdict once that is committed, or when so many seconds have passed.",
         responses=_posted(),
         response_model=None,
-        openapi_extra=_body({"application/json": (reference(Transaction), _EXAMPLE)}) | {"parameters": [_PREFER]},
+        openapi_extra=_body({"application/json": (reference(answers.Transaction), _EXAMPLE)})
+        | {"parameters": [_PREFER]},
     )
-    array = {"type": "array", "items": reference(Transaction), "minItems": 1, "maxItems": 1000}
+    array = {"type": "array", "items": reference(answers.Transaction), "minItems": 1, "maxItems": 1000}
     app.add_api_route(
         "/v1/transactions/batch",
         handlers.post_batch,

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from fraudline.amqp.connection import BROKER
 from fraudline.domain.api_key import Role
 from fraudline.domain.event import encode_label, encode_transaction
-from fraudline.domain.transaction import is_identifier
+from fraudline.domain.posted import is_identifier
 from fraudline.errors import DependencyAway
 from fraudline.postgres.stored import stored_transaction
 from fraudline.service.problem_kind import ProblemKind

@@ -8,7 +8,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from fraudline.domain.label import Label
-from fraudline.domain.transaction import MAX_AHEAD, MAX_METADATA_ENTRIES, Moment, Transaction
+from fraudline.domain.plain import plain_transaction
+from fraudline.domain.posted import MAX_METADATA_ENTRIES, Moment, PostedTransaction
+from fraudline.domain.transaction import MAX_AHEAD, Transaction
 from fraudline.service.problem_kind import ProblemKind
 from fraudline.service.settings import MAX_BATCH
 from fraudline.web import strict_json
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
-_TRANSACTION = TypeAdapter(Transaction)
+_TRANSACTION = TypeAdapter(PostedTransaction)
 _LABEL = TypeAdapter(Label)
 _MOMENT: TypeAdapter["datetime"] = TypeAdapter(Moment, config=ConfigDict(hide_input_in_errors=True))
 
@@ -29,7 +31,7 @@ _INEXACT = "is a number that JSON readers would round; send it as a string"
 MAX_UNKNOWN_FIELDS = 20
 _ARRAY = re.compile(rb"[ \t\r\n]*\[")
 
-Accepted = TypeVar("Accepted", Transaction, Label)
+Posted = TypeVar("Posted", PostedTransaction, Label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,11 @@ def read_transaction(document: bytes, *, now: "datetime") -> Transaction:
     Raises:
         Problem: It is no JSON, or no transaction; all faults are in it.
     """
-    return _read(_TRANSACTION, document, known=Transaction.model_fields, moment="occurred_at", now=now)
+    transaction = plain_transaction(document)
+    if transaction is not None and not transaction.is_ahead_of(now):
+        return transaction
+    known = PostedTransaction.model_fields
+    return _read(_TRANSACTION, document, known=known, moment="occurred_at", now=now).checked()
 
 
 def read_label(document: bytes, *, now: "datetime") -> Label:
@@ -61,19 +67,19 @@ def read_label(document: bytes, *, now: "datetime") -> Label:
 
 
 def _read(
-    adapter: "TypeAdapter[Accepted]", document: bytes, *, known: "Collection[str]", moment: str, now: "datetime"
-) -> Accepted:
+    adapter: "TypeAdapter[Posted]", document: bytes, *, known: "Collection[str]", moment: str, now: "datetime"
+) -> Posted:
     fields, faults = _fields_of(document, known)
     try:
-        accepted = adapter.validate_json(document)
+        posted = adapter.validate_json(document)
     except ValidationError as error:
         known = {fault.field for fault in faults}
         faults += [fault for fault in faults_of(error) if fault.field not in known]
     else:
-        if accepted.is_ahead_of(now):
+        if _is_ahead(getattr(posted, moment), now):
             faults.append(FieldFault(moment, _AHEAD))
         if not faults:
-            return accepted
+            return posted
         raise not_valid(faults)
     if moment not in {fault.field for fault in faults} and _is_ahead(fields.get(moment), now):
         faults.append(FieldFault(moment, _AHEAD))

@@ -13,12 +13,13 @@ from pydantic import FailFast, TypeAdapter, ValidationError
 
 from fraudline.domain.card_number import mask_card_numbers
 from fraudline.domain.money import MAX_DIGITS, decimals_of
-from fraudline.domain.transaction import Channel, Transaction
+from fraudline.domain.posted import PostedTransaction
+from fraudline.domain.transaction import Channel
 from fraudline.models.errors import FileRefused
 from fraudline.models.histories.history import FRAUD, History
 
-FIELDS = tuple(Transaction.model_fields)
-REQUIRED_FIELDS = tuple(name for name, field in Transaction.model_fields.items() if field.is_required())
+FIELDS = tuple(PostedTransaction.model_fields)
+REQUIRED_FIELDS = tuple(name for name, field in PostedTransaction.model_fields.items() if field.is_required())
 LONGEST_ID = 64
 
 _IDS = ("transaction_id", "card_id", "merchant_id")
@@ -43,7 +44,7 @@ _NO_OFFSET = "%Y-%m-%dT%H:%M:%S%.f"
 
 
 def _values_of(name: str) -> TypeAdapter[list[Any]]:
-    annotation = Transaction.model_fields[name].annotation
+    annotation = PostedTransaction.model_fields[name].annotation
     values: Any = Annotated[GenericAlias(list, (annotation,)), FailFast()]
     return TypeAdapter(values)
 
