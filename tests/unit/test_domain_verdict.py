@@ -1,11 +1,11 @@
 import json
 import math
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fraudline.domain.policy import MODEL_UNAVAILABLE, POLICY_CODES, UNKNOWN_RATE, Decision, Reason, Thresholds, decide
 from fraudline.domain.reasons import NO_SCORE, NOTHING_STANDS_OUT

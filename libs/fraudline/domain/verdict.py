@@ -1,10 +1,11 @@
 """The one answer to one transaction."""
 
-import json
 import math
-from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from fraudline.domain.policy import POLICY_CODES, Decision, Reason
 from fraudline.domain.transaction import rfc3339
@@ -13,8 +14,11 @@ MICROSECONDS_PER_MILLISECOND = 1000
 VERDICT_TYPE = "fraudline.verdict.v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+# All verdicts of a batch are scored at one moment.
+_written = lru_cache(maxsize=16)(rfc3339)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was decided, by what, and where it stands in its partition's log.
 
     `score` is the calibrated probability of fraud (NaN where the model gave none); `features` is the vector that it
@@ -60,7 +64,7 @@ class Verdict:
             "reasons_status": self.reasons_status,
             "model": self.model,
             "policy": self.policy,
-            "scored_at": rfc3339(self.scored_at),
+            "scored_at": _written(self.scored_at),
             "latency_ms": self.latency_ms,
         }
 
@@ -78,7 +82,7 @@ class Verdict:
             "type": VERDICT_TYPE,
             "source": f"/fraudline/scorer/{self.partition}",
             "id": f"verdict-{self.transaction_id}",
-            "time": rfc3339(self.scored_at),
+            "time": _written(self.scored_at),
             "data": self.public() | as_scored,
         }
-        return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+        return msgspec.json.encode(event)
