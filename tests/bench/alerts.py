@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -177,19 +178,33 @@ async def until_the_label(bench: Bench) -> None:
     quantiles("disposition asked → label applied", took)
 
 
-async def read_feed(bench: Bench, lags: list[float], numbers: list[int]) -> None:
-    """Read the feed as one of many; note each event's lag and number."""
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What one reader of the feed has seen: that it is open, each event's lag and number, that all have come."""
+
+    expects: int
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    has_all: asyncio.Event = field(default_factory=asyncio.Event)
+    lags: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+
+async def read_feed(bench: Bench, seen: Reader) -> None:
+    """Read the feed as one of many."""
     url = httpx2.URL(bench.page_url)
     reader, writer = await asyncio.open_connection(url.host, url.port)
     head = f"GET /v1/alerts/stream HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nAuthorization: Bearer {bench.key}\r\n\r\n"
     writer.write(head.encode())
     try:
         async for line in reader:
+            seen.is_open.set()
             if line.startswith(b'data: {"number"'):
                 event = json.loads(line[6:])
                 happened = datetime.fromisoformat(event["happened_at"]).timestamp()
-                lags.append(time.time() - happened)
-                numbers.append(event["number"])
+                seen.lags.append(time.time() - happened)
+                seen.numbers.append(event["number"])
+                if len(seen.numbers) == seen.expects:
+                    seen.has_all.set()
     finally:
         writer.close()
 
@@ -198,27 +213,31 @@ async def many_readers(bench: Bench) -> None:
     """Let many read while alerts come at a constant rate; each must see every number once, in order."""
     process = psutil.Process(bench.system.pids["alerts"])
     before = process.memory_info().rss
-    logs: list[tuple[list[float], list[int]]] = [([], []) for _ in range(READERS)]
-    reading = [asyncio.create_task(read_feed(bench, *log)) for log in logs]
-    await asyncio.sleep(1.0)
+    count = ALERTS_A_SECOND * READING_SECONDS
+    readers = [Reader(count) for _ in range(READERS)]
+    reading = [asyncio.create_task(read_feed(bench, reader)) for reader in readers]
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await asyncio.gather(*(reader.is_open.wait() for reader in readers))
     cpu, began = sum(process.cpu_times()[:2]), time.monotonic()
-    peak, count, batch = before, ALERTS_A_SECOND * READING_SECONDS, 20
+    peak, batch = before, 20
     for start in range(0, count, batch):
         await asyncio.sleep(max(0.0, began + start / ALERTS_A_SECOND - time.monotonic()))
         await bench.post([f"feed-{number}" for number in range(start, start + batch)])
         peak = max(peak, process.memory_info().rss)
     await bench.until_alerts("feed-", count)
-    await asyncio.sleep(2.0)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await asyncio.gather(*(reader.has_all.wait() for reader in readers))
     elapsed, used = time.monotonic() - began, sum(process.cpu_times()[:2]) - cpu
     for task in reading:
         task.cancel()
     await asyncio.wait(reading)
-    for _, numbers in logs:
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "a reader missed or saw a number twice"
-        assert len(numbers) >= count
-    quantiles(f"feed, {READERS} readers, {ALERTS_A_SECOND} alerts/s: lag", [lag for lags, _ in logs for lag in lags])
+    for reader in readers:
+        first, seen = reader.numbers[0], len(reader.numbers)
+        assert reader.numbers == list(range(first, first + seen)), "a reader missed or saw a number twice"
+    lags = [lag for reader in readers for lag in reader.lags]
+    quantiles(f"feed, {READERS} readers, {ALERTS_A_SECOND} alerts/s: lag", lags)
     say(
-        f"{'':44} {sum(len(numbers) for _, numbers in logs) / elapsed:,.0f} events/s in all; alerts: "
+        f"{'':44} {len(lags) / elapsed:,.0f} events/s in all; alerts: "
         f"{before / 2**20:.0f} MiB before, {peak / 2**20:.0f} MiB at most, {used / elapsed:.0%} of a core"
     )
 

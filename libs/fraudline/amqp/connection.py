@@ -81,7 +81,7 @@ async def connected(url: str, *, name: str) -> AsyncIterator[AbstractConnection]
 
 async def close(connection: AbstractConnection) -> None:
     """Close a connection, or leave it behind after two seconds."""
-    with contextlib.suppress(*LOST):
+    with contextlib.suppress(*LOST):  # it is closed or lost, and both is what was wanted
         async with asyncio.timeout(CLOSE_SECONDS):
             await connection.close()
 

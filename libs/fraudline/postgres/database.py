@@ -163,5 +163,5 @@ class Database:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._pool.close()
         except TimeoutError:
-            with contextlib.suppress(asyncpg.InterfaceError):
+            with contextlib.suppress(asyncpg.InterfaceError):  # the pool was closed in that very moment
                 self._pool.terminate()
