@@ -27,7 +27,7 @@ from fraudline.service.settings import (
 )
 from fraudline_alerts.api import build_api as build_alerts
 from fraudline_alerts.metrics import AlertsMetrics
-from fraudline_ingest.api import build_api as build_ingest
+from fraudline_ingest.api import build_described_api as build_ingest
 from fraudline_ingest.metrics import IngestMetrics
 from fraudline_scorer.explainer.metrics import ExplainerMetrics
 from fraudline_scorer.metrics import ScorerMetrics

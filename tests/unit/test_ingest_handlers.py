@@ -11,6 +11,7 @@ from starlette.responses import Response
 from fraudline.domain.api_key import Client, Role
 from fraudline.errors import DependencyAway
 from fraudline.service.problem_kind import ProblemKind
+from fraudline.web.direct_routes import Answer
 from fraudline.web.problems import Problem
 from fraudline_ingest.api import build_api
 from fraudline_ingest.handlers import Posted, put
@@ -29,7 +30,8 @@ class Stream:
 
 
 def a_post(*, seconds_left: float) -> Posted:
-    return Posted(Client("shop", Role.INGEST), b"", asyncio.get_running_loop().time() + seconds_left)
+    answer_by = asyncio.get_running_loop().time() + seconds_left
+    return Posted(Client("shop", Role.INGEST), b"", answer_by, {}, {}, asyncio.Event().wait)  # type: ignore[arg-type] # nobody sends anything more
 
 
 async def test_a_confirm_that_does_not_come_is_the_broker_s() -> None:
@@ -54,10 +56,13 @@ async def test_time_that_checking_took_is_not_the_broker_s_and_nothing_is_sent()
 class Handlers:
     """Handlers of which one meets a deadline that nobody thought of."""
 
-    async def post_transaction(self, _request: Request) -> Response:
+    async def post_transaction(self, *_: object) -> Answer:
         raise TimeoutError
 
-    post_label = post_batch = get_transaction = post_transaction
+    async def get_transaction(self, _request: Request) -> Response:
+        raise TimeoutError
+
+    post_label = post_batch = post_transaction
 
 
 async def test_a_deadline_that_nobody_thought_of_is_blamed_on_nobody(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,3 +75,26 @@ async def test_a_deadline_that_nobody_thought_of_is_blamed_on_nobody(capsys: pyt
     assert "RabbitMQ" not in answer.text
     written = capsys.readouterr()
     assert "request_failed" in written.out + written.err
+
+
+class AcceptingHandlers:
+    """Handlers that accept whatever is posted."""
+
+    async def post_transaction(self, *_: object) -> Answer:
+        return Answer(202, b"{}")
+
+    post_label = post_batch = get_transaction = post_transaction
+
+
+async def test_every_post_that_is_described_is_answered() -> None:
+    app = build_api(AcceptingHandlers(), IngestMetrics(CollectorRegistry()))  # type: ignore[arg-type] # the four calls
+    statuses = {}
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://ingest") as client:
+        described = (await client.get("/openapi.json")).json()["paths"]
+        for path in (path for path, methods in described.items() if "post" in methods):
+            statuses[path] = (await client.post(path)).status_code
+        other_method = await client.get("/v1/labels")
+
+    assert statuses == dict.fromkeys(["/v1/transactions", "/v1/transactions/batch", "/v1/labels"], 202)
+    assert (other_method.status_code, other_method.headers["allow"]) == (405, "POST")

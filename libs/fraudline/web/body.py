@@ -20,10 +20,17 @@ def declared_bytes(headers: "Headers", *, max_bytes: int = MAX_BYTES) -> int | N
     Raises:
         Problem: It is larger than allowed, encoded, or the header is no number.
     """
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"", "identity"}:
+    return declared_size(headers.get("content-length"), headers.get("content-encoding"), max_bytes=max_bytes)
+
+
+def declared_size(declared: str | None, encoding: str | None, *, max_bytes: int = MAX_BYTES) -> int | None:
+    """Return the same by the two headers that tell of it, Content-Length and Content-Encoding.
+
+    Raises:
+        Problem: The body is larger than allowed, encoded, or its length is no number.
+    """
+    if encoding is not None and encoding.strip().lower() not in {"", "identity"}:
         raise Problem(ProblemKind.ENCODING, "Send the body as it is, without Content-Encoding.")
-    declared = headers.get("content-length")
     if declared is None:
         return None
     if not (declared.isascii() and declared.isdigit()):

@@ -20,9 +20,8 @@ class Bound:
         self._held = 0
         held.set_function(lambda: float(self._held))
 
-    @contextmanager
-    def hold(self, amount: int) -> "Iterator[None]":
-        """Hold `amount` for the length of a block.
+    def take(self, amount: int) -> None:
+        """Hold `amount` until it is given back.
 
         Raises:
             Problem: That would be more than the limit.
@@ -30,7 +29,20 @@ class Bound:
         if self._held + amount > self._limit:
             raise full(f"There are as many {self._what} here as there may be")
         self._held += amount
+
+    def give_back(self, amount: int) -> None:
+        """Hold so much less."""
+        self._held -= amount
+
+    @contextmanager
+    def hold(self, amount: int) -> "Iterator[None]":
+        """Hold `amount` for the length of a block.
+
+        Raises:
+            Problem: That would be more than the limit.
+        """
+        self.take(amount)
         try:
             yield
         finally:
-            self._held -= amount
+            self.give_back(amount)

@@ -46,8 +46,7 @@ class Edge:
         finally:
             route = _route_of(scope)
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.requests.labels(route=route, method=method, status=str(status or 500)).inc()
-            self._metrics.request_seconds.labels(route=route, method=method).observe(perf_counter() - began)
+            self._metrics.note(route=route, method=method, status=status or 500, seconds=perf_counter() - began)
 
 
 def _route_of(scope: "Scope") -> str:

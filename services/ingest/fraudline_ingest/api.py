@@ -1,9 +1,13 @@
-"""The HTTP interface: routes, their description, and what its errors count as."""
+"""The HTTP interface: routes, their description, and what its errors count as.
+
+Posts are answered in front of the framework, which describes them and keeps everything else.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 from fraudline.domain.label import Label
 from fraudline.web.application import READING, answer_errors, bare_application, describe, reference, responses
+from fraudline.web.direct_routes import DirectRoutes, answered_in_front
 from fraudline_ingest import answers
 
 if TYPE_CHECKING:
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from fraudline_ingest.handlers import Handlers
     from fraudline_ingest.metrics import IngestMetrics
 
+_TRANSACTIONS = "/v1/transactions"
+_BATCH = "/v1/transactions/batch"
+_LABELS = "/v1/labels"
 _DESCRIPTION = (
     "Takes card transactions in and tells what became of them. Send your key with every call: "
     "Authorization: Bearer flk_… . A 202 means that the event is stored and will be scored once, whatever happens; "
@@ -47,12 +54,27 @@ _CONFLICT = {409: "With Prefer: wait: another transaction has this transaction_i
 _NOT_YET = {404: "No such transaction, or not scored yet: ask again after Retry-After."}
 
 
-def build_api(handlers: "Handlers", metrics: "IngestMetrics") -> "FastAPI":
+def build_api(handlers: "Handlers", metrics: "IngestMetrics") -> DirectRoutes:
     """Return the application behind ingest's port."""
+
+    def note_refused(problem: "Problem") -> None:
+        metrics.events_refused.labels(reason=problem.kind.code).inc()
+
+    posts = {
+        _TRANSACTIONS: handlers.post_transaction,
+        _BATCH: handlers.post_batch,
+        _LABELS: handlers.post_label,
+    }
+    rest = build_described_api(handlers, metrics)
+    return DirectRoutes(posts, rest=rest, metrics=metrics.http, note_refused=note_refused)
+
+
+def build_described_api(handlers: "Handlers", metrics: "IngestMetrics") -> "FastAPI":
+    """Return what describes all routes and answers those that are no posts."""
     app = bare_application(
         title="Fraudline ingest", distribution="fraudline-ingest", description=_DESCRIPTION, metrics=metrics.http
     )
-    _add_posts(app, handlers)
+    _describe_posts(app)
     app.add_api_route(
         "/v1/transactions/{transaction_id:path}",
         handlers.get_transaction,
@@ -93,10 +115,11 @@ def build_api(handlers: "Handlers", metrics: "IngestMetrics") -> "FastAPI":
     return app
 
 
-def _add_posts(app: "FastAPI", handlers: "Handlers") -> None:
+def _describe_posts(app: "FastAPI") -> None:
     app.add_api_route(
-        "/v1/transactions",
-        handlers.post_transaction,
+        _TRANSACTIONS,
+        answered_in_front,
+        name="post_transaction",
         methods=["POST"],
         status_code=202,
         description="One transaction. The answer comes once the broker has stored it. With Prefer: wait it comes with "
@@ -108,8 +131,9 @@ def _add_posts(app: "FastAPI", handlers: "Handlers") -> None:
     )
     array = {"type": "array", "items": reference(answers.Transaction), "minItems": 1, "maxItems": 1000}
     app.add_api_route(
-        "/v1/transactions/batch",
-        handlers.post_batch,
+        _BATCH,
+        answered_in_front,
+        name="post_batch",
         methods=["POST"],
         status_code=202,
         description="Up to 1,000 transactions; one that is not valid is rejected alone, the others are stored.",
@@ -120,8 +144,9 @@ def _add_posts(app: "FastAPI", handlers: "Handlers") -> None:
         ),
     )
     app.add_api_route(
-        "/v1/labels",
-        handlers.post_label,
+        _LABELS,
+        answered_in_front,
+        name="post_label",
         methods=["POST"],
         status_code=202,
         description="What became known of a transaction; only frauds need to be reported.",

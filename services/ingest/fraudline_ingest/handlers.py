@@ -3,11 +3,12 @@
 A posted event's life: authenticated → read → validated → queued → published → confirmed → answered. Until the answer
 the client holds the only copy that counts: a crash anywhere before it leaves a client that sends again, and a scorer
 that knows the event by its id.
+
+Posts are given what the server gives, with nothing of the framework around them (`direct_routes`).
 """
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -22,14 +23,17 @@ from fraudline.domain.posted import is_identifier
 from fraudline.errors import DependencyAway
 from fraudline.postgres.stored import stored_transaction
 from fraudline.service.problem_kind import ProblemKind
-from fraudline.web.body import MAX_BYTES, declared_bytes, read_body
+from fraudline.web.body import MAX_BYTES, declared_size, read_body
+from fraudline.web.direct_routes import Answer, first_values, json_answer
 from fraudline.web.problems import Problem, faults_document, full
 from fraudline_ingest.intake import Refusal, batch_documents, claimed_id, read_label, read_transaction
 from fraudline_ingest.preference import preferred_wait
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from starlette.types import Receive, Scope
 
     from fraudline.domain.api_key import Client
     from fraudline.postgres.database import Connection, Database
@@ -50,11 +54,18 @@ NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "applica
 
 
 class Posted(NamedTuple):
-    """What was posted, by whom, and until when on the event loop's clock it has to be answered."""
+    """What was posted, by whom, and until when on the event loop's clock it has to be answered.
+
+    `headers` are the request's by their names in small letters, each as it was given first; `scope` has them all, and
+    `receive` tells when the client leaves.
+    """
 
     client: "Client"
     body: bytes
     answer_by: float
+    headers: "Mapping[bytes, bytes]"
+    scope: "Scope"
+    receive: "Receive"
 
 
 class Handlers:
@@ -87,57 +98,84 @@ class Handlers:
         self._refused = metrics.events_refused
         self._now = now
 
-    async def post_transaction(self, request: "Request") -> Response:
+    async def post_transaction(self, scope: "Scope", receive: "Receive") -> Answer:
         """Take one transaction in; wait for its verdict, if the client would like that."""
-        wait = preferred_wait(request.headers)
-        if wait is not None:
-            return await self._post_and_wait(request, wait)
-        async with self._posted(request, events=1) as posted:
-            now = self._now()
-            transaction = read_transaction(posted.body, now=now)
-            line = encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name)
-            await put(self._transactions, [line], posted)
-        self._accepted_transactions.inc()
-        return _accepted(transaction.transaction_id, location=_location(transaction.transaction_id))
+        return await self._posted(scope, receive, self._take_transaction, events=1)
 
-    async def _post_and_wait(self, request: "Request", wait: float) -> Response:
-        async with self._posted(request, events=1) as posted:
-            answer_by = asyncio.get_running_loop().time() + wait
-            now = self._now()
-            transaction = read_transaction(posted.body, now=now)
-            transaction_id = transaction.transaction_id
-            answer = await self._waiting.verdict_of(
-                transaction_id,
-                encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name),
-                posted_by=posted.client.name,
-                answer_by=answer_by,
-                receive=request.receive,
-            )
-        self._accepted_transactions.inc()
-        headers = {"Preference-Applied": f"wait={wait:g}", "Location": _location(transaction_id)}
-        if answer is not None:
-            return Response(answer, headers=headers, media_type="application/json")
-        pending = self._waiting.pending(transaction_id)
-        return Response(pending, status_code=202, headers=headers, media_type="application/json")
-
-    async def post_label(self, request: "Request") -> Response:
+    async def post_label(self, scope: "Scope", receive: "Receive") -> Answer:
         """Take one label in."""
-        async with self._posted(request, events=1) as posted:
-            now = self._now()
-            label = read_label(posted.body, now=now)
-            await put(self._labels, [encode_label(label, accepted_at=now, posted_by=posted.client.name)], posted)
-        self._accepted_labels.inc()
-        return _accepted(label.transaction_id)
+        return await self._posted(scope, receive, self._take_label, events=1)
 
-    async def post_batch(self, request: "Request") -> Response:
+    async def post_batch(self, scope: "Scope", receive: "Receive") -> Answer:
         """Take up to a thousand transactions in; a bad one is rejected alone."""
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        async with self._posted(request) as posted:
-            documents = batch_documents(posted.body, is_ndjson=media_type in NDJSON_TYPES)
-            with self._events.hold(len(documents)):
-                lines, refusals = await self._validated(documents, posted)
-                if lines:
-                    await put(self._transactions, lines, posted)
+        return await self._posted(scope, receive, self._take_batch)
+
+    async def _posted(
+        self, scope: "Scope", receive: "Receive", take_in: "Callable[[Posted], Awaitable[Answer]]", *, events: int = 0
+    ) -> Answer:
+        """Have `take_in` answer what was posted, holding room for the body and for so many events meanwhile.
+
+        Raises:
+            Problem: The key may not post, there is no room, or the body did not come as it should.
+        """
+        headers = first_values(scope["headers"])
+        client = self._keys.admit(_text(headers, b"authorization"), POSTING_ROLES)
+        declared = declared_size(_text(headers, b"content-length"), _text(headers, b"content-encoding"))
+        held_bytes = MAX_BYTES if declared is None else declared
+        self._body_bytes.take(held_bytes)
+        try:
+            self._events.take(events)
+            try:
+                answer_by = asyncio.get_running_loop().time() + ANSWER_SECONDS
+                body = await read_body(receive, declared=declared)
+                return await take_in(Posted(client, body, answer_by, headers, scope, receive))
+            finally:
+                self._events.give_back(events)
+        finally:
+            self._body_bytes.give_back(held_bytes)
+
+    async def _take_transaction(self, posted: Posted) -> Answer:
+        if b"prefer" in posted.headers and (wait := preferred_wait(_all_texts(posted.scope, b"prefer"))) is not None:
+            return await self._take_transaction_and_wait(posted, wait)
+        now = self._now()
+        transaction = read_transaction(posted.body, now=now)
+        line = encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name)
+        await put(self._transactions, [line], posted)
+        self._accepted_transactions.inc()
+        return json_answer(202, _accepted(transaction.transaction_id), _location(transaction.transaction_id))
+
+    async def _take_transaction_and_wait(self, posted: Posted, wait: float) -> Answer:
+        answer_by = asyncio.get_running_loop().time() + wait
+        now = self._now()
+        transaction = read_transaction(posted.body, now=now)
+        transaction_id = transaction.transaction_id
+        answer = await self._waiting.verdict_of(
+            transaction_id,
+            encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name),
+            posted_by=posted.client.name,
+            answer_by=answer_by,
+            receive=posted.receive,
+        )
+        self._accepted_transactions.inc()
+        headers = ((b"preference-applied", f"wait={wait:g}".encode()), _location(transaction_id))
+        if answer is not None:
+            return json_answer(200, answer, *headers)
+        return json_answer(202, self._waiting.pending(transaction_id), *headers)
+
+    async def _take_label(self, posted: Posted) -> Answer:
+        now = self._now()
+        label = read_label(posted.body, now=now)
+        await put(self._labels, [encode_label(label, accepted_at=now, posted_by=posted.client.name)], posted)
+        self._accepted_labels.inc()
+        return json_answer(202, _accepted(label.transaction_id))
+
+    async def _take_batch(self, posted: Posted) -> Answer:
+        media_type = (_text(posted.headers, b"content-type") or "").partition(";")[0].strip().lower()
+        documents = batch_documents(posted.body, is_ndjson=media_type in NDJSON_TYPES)
+        with self._events.hold(len(documents)):
+            lines, refusals = await self._validated(documents, posted)
+            if lines:
+                await put(self._transactions, lines, posted)
         self._accepted_transactions.inc(len(lines))
         for refusal in refusals:
             self._refused.labels(reason=refusal.reason).inc()
@@ -149,21 +187,7 @@ class Handlers:
             }
             for refusal in refusals
         ]
-        answer = json.dumps({"accepted": len(lines), "rejected": rejected})
-        return Response(answer.encode(), status_code=202, media_type="application/json")
-
-    @asynccontextmanager
-    async def _posted(self, request: "Request", *, events: int = 0) -> "AsyncIterator[Posted]":
-        """Give what was posted and by whom, holding room for the body and for so many events meanwhile.
-
-        Raises:
-            Problem: The key may not post, there is no room, or the body did not come as it should.
-        """
-        client = self._keys.admit(request.headers.get("authorization"), POSTING_ROLES)
-        declared = declared_bytes(request.headers)
-        with self._body_bytes.hold(MAX_BYTES if declared is None else declared), self._events.hold(events):
-            answer_by = asyncio.get_running_loop().time() + ANSWER_SECONDS
-            yield Posted(client, await read_body(request.receive, declared=declared), answer_by)
+        return json_answer(202, json.dumps({"accepted": len(lines), "rejected": rejected}).encode())
 
     async def _validated(self, documents: list[bytes], posted: "Posted") -> tuple[list[bytes], list[Refusal]]:
         lines: list[bytes] = []
@@ -227,15 +251,19 @@ async def put(stream: "GroupCommit", lines: "Sequence[bytes]", posted: Posted) -
         raise DependencyAway(BROKER, "no confirm in time") from None
 
 
-def _location(transaction_id: str) -> str:
-    return f"/v1/transactions/{quote(transaction_id, safe='')}"
+def _text(headers: "Mapping[bytes, bytes]", name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
-def _accepted(transaction_id: str, *, location: str | None = None) -> Response:
-    """Return the answer to an event that the broker has confirmed."""
-    return Response(
-        b'{"transaction_id":%b,"status":"accepted"}' % json.dumps(transaction_id).encode(),
-        status_code=202,
-        headers=None if location is None else {"Location": location},
-        media_type="application/json",
-    )
+def _all_texts(scope: "Scope", name: bytes) -> "Iterator[str]":
+    return (value.decode("latin-1") for key, value in scope["headers"] if key == name)
+
+
+def _location(transaction_id: str) -> tuple[bytes, bytes]:
+    return b"location", f"/v1/transactions/{quote(transaction_id, safe='')}".encode()
+
+
+def _accepted(transaction_id: str) -> bytes:
+    """Return the body of the answer to an event that the broker has confirmed."""
+    return b'{"transaction_id":%b,"status":"accepted"}' % json.dumps(transaction_id).encode()
