@@ -9,7 +9,7 @@ from fraudline.domain.api_key import Client, Role, hash_of, is_well_formed, new_
 from fraudline.errors import DependencyAway
 from fraudline.postgres.api_keys import is_client_name
 from fraudline.service.problem_kind import ProblemKind
-from fraudline.web.key_ring import HOLD_SECONDS, KeyRing
+from fraudline.web.key_ring import HOLD_SECONDS, MOST_REMEMBERED, KeyRing
 from fraudline.web.problems import Problem
 
 SHOP = Client("shop", Role.INGEST)
@@ -126,6 +126,7 @@ async def test_an_unknown_key_costs_no_query(ring: KeyRing, table: Table) -> Non
 
 async def test_a_revoked_key_is_dead_after_the_next_reading(ring: KeyRing, table: Table, key: str) -> None:
     await ring.refresh()
+    assert ring.identify(f"Bearer {key}") == SHOP
     table.clients = {}
     await ring.refresh()
 
@@ -153,6 +154,17 @@ async def test_while_the_database_is_away_the_last_table_holds_for_an_hour(
     table.is_away = False
     await ring.refresh()
     assert ring.identify(f"Bearer {key}") == SHOP
+
+
+async def test_a_key_in_however_many_spellings_is_known_and_no_more_of_them_remembered_than_may_be(
+    ring: KeyRing, key: str
+) -> None:
+    await ring.refresh()
+
+    clients = {ring.identify(f"Bearer {' ' * blanks}{key}") for blanks in range(MOST_REMEMBERED + 2)}
+
+    assert clients == {SHOP}
+    assert len(ring._remembered) == MOST_REMEMBERED  # noqa: SLF001 - nothing outside shows it
 
 
 async def test_a_key_of_another_role_is_not_admitted(ring: KeyRing, key: str) -> None:

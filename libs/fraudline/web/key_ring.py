@@ -23,7 +23,10 @@ READ_SECONDS = 2.5
 KNOWN_AFTER_SECONDS = EVERY_SECONDS + 0.5
 """How long after it was made a key opens every service that reads its database at the usual pace."""
 HOLD_SECONDS = 3600.0
+# One live key can be sent in many spellings; headers past the bound are looked up each time.
+MOST_REMEMBERED = 1_024
 
+_TABLE = "The table of API keys"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="fraudline"'}
 
 
@@ -40,6 +43,9 @@ class KeyRing:
         self._read = read
         self._clock = clock
         self._clients: Mapping[bytes, Client] = {}
+        # Whom the last table gave for which header, by a hash of the whole header: what a look-up compares is, as in
+        # the table, nothing that a caller could steer or guess piece by piece.
+        self._remembered: dict[bytes, Client] = {}
         self._read_at: float | None = None
         self._is_failing = False
 
@@ -62,6 +68,7 @@ class KeyRing:
             return
         # The age counts from before the reading: a key revoked during it may still be in the table.
         self._clients, self._read_at = clients, began_at
+        self._remembered = {}
         if self._is_failing:
             self._is_failing = False
             get_logger().info(LogEvent.KEYS_READABLE)
@@ -86,7 +93,20 @@ class KeyRing:
             Problem: It holds no live key.
             DependencyAway: Nobody can tell now.
         """
-        scheme, _, key = (authorization or "").partition(" ")
+        if authorization is None:
+            return self._look_up("")
+        digest = hash_of(authorization)
+        client = self._remembered.get(digest)
+        if client is None:
+            client = self._look_up(authorization)
+            if len(self._remembered) < MOST_REMEMBERED:
+                self._remembered[digest] = client
+        elif (reason := self.unready_reason()) is not None:
+            raise DependencyAway(_TABLE, reason)
+        return client
+
+    def _look_up(self, authorization: str) -> Client:
+        scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise Problem(
                 ProblemKind.UNAUTHORIZED,
@@ -99,7 +119,7 @@ class KeyRing:
                 ProblemKind.UNAUTHORIZED, "This is no key of Fraudline; part of it may be missing.", headers=_CHALLENGE
             )
         if (reason := self.unready_reason()) is not None:
-            raise DependencyAway("The table of API keys", reason)
+            raise DependencyAway(_TABLE, reason)
         client = self._clients.get(hash_of(key))
         if client is None:
             raise Problem(ProblemKind.UNAUTHORIZED, "This key is unknown or was revoked.", headers=_CHALLENGE)
