@@ -103,6 +103,21 @@ async def test_a_message_holds_at_most_a_mebibyte(stream: GroupCommit, broker: B
     assert [len(lines) for _, lines in broker.messages] == [2, 2, 1]
 
 
+async def test_who_has_no_line_in_a_message_that_fails_is_not_failed_with_it(
+    stream: GroupCommit, broker: Broker
+) -> None:
+    big = stream.submit([b"x" * MAX_BYTES])
+    next_one = stream.submit([b"next"])
+    broker.confirms.put_nowait(DependencyAway("RabbitMQ", "test"))
+    broker.confirms.put_nowait(None)
+
+    with pytest.raises(DependencyAway):
+        await big
+    await next_one
+
+    assert [lines[-1][-4:] for _, lines in broker.messages] == [b"xxxx", b"next"]
+
+
 async def test_a_failed_message_fails_its_callers_and_its_number_is_used_again(
     stream: GroupCommit, broker: Broker
 ) -> None:

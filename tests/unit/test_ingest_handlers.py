@@ -1,6 +1,7 @@
 """Who is named when an answer does not come in time."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
@@ -14,19 +15,38 @@ from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.direct_routes import Answer
 from fraudline.web.problems import Problem
 from fraudline_ingest.api import build_api
+from fraudline_ingest.group_commit import GroupCommit
 from fraudline_ingest.handlers import Posted, put
 from fraudline_ingest.metrics import IngestMetrics
+from fraudline_ingest.publisher import Stream
 
 
-class Stream:
-    """A stream whose broker never confirms."""
+class DeafBroker:
+    """Takes messages and confirms none."""
 
     def __init__(self) -> None:
-        self.lines: list[bytes] = []
+        self.bodies: list[bytes] = []
 
-    async def put(self, lines: list[bytes]) -> None:
-        self.lines += lines
+    async def publish(self, _stream: Stream, body: bytes, **_: object) -> None:
+        self.bodies.append(body)
         await asyncio.Event().wait()
+
+
+@pytest.fixture
+def broker() -> DeafBroker:
+    return DeafBroker()
+
+
+@pytest.fixture
+async def stream(broker: DeafBroker) -> AsyncIterator[GroupCommit]:
+    stop = asyncio.Event()
+    metrics = IngestMetrics(CollectorRegistry())
+    group_commit = GroupCommit(Stream("0", "exchange", "0"), broker, metrics)  # type: ignore[arg-type] # its one method
+    job = asyncio.create_task(group_commit.run(stop))
+    yield group_commit
+    stop.set()
+    async with asyncio.timeout(5):
+        await job
 
 
 def a_post(*, seconds_left: float) -> Posted:
@@ -34,23 +54,34 @@ def a_post(*, seconds_left: float) -> Posted:
     return Posted(Client("shop", Role.INGEST), b"", answer_by, {}, {}, asyncio.Event().wait)  # type: ignore[arg-type] # nobody sends anything more
 
 
-async def test_a_confirm_that_does_not_come_is_the_broker_s() -> None:
-    stream = Stream()
-
+async def test_a_confirm_that_does_not_come_is_the_broker_s(stream: GroupCommit, broker: DeafBroker) -> None:
     with pytest.raises(DependencyAway, match="RabbitMQ is away: no confirm in time"):
-        await put(stream, [b"x"], a_post(seconds_left=0.01))  # type: ignore[arg-type] # all that is used of it
+        await put(stream, [b"x"], a_post(seconds_left=0.01))
 
-    assert stream.lines == [b"x"]
+    assert broker.bodies == [b"x\n"]
 
 
-async def test_time_that_checking_took_is_not_the_broker_s_and_nothing_is_sent() -> None:
-    stream = Stream()
+async def test_who_waits_behind_a_message_without_a_confirm_is_told_in_time_too(
+    stream: GroupCommit, broker: DeafBroker
+) -> None:
+    posts = [asyncio.create_task(put(stream, [b"%d" % n], a_post(seconds_left=0.02 - n / 100))) for n in range(2)]
+    behind = asyncio.create_task(put(stream, [b"behind"], a_post(seconds_left=0.03)))
 
+    async with asyncio.timeout(1):
+        told = await asyncio.gather(*posts, behind, return_exceptions=True)
+
+    assert {str(error) for error in told} == {"RabbitMQ is away: no confirm in time"}
+    assert len(broker.bodies) == 1
+
+
+async def test_time_that_checking_took_is_not_the_broker_s_and_nothing_is_sent(
+    stream: GroupCommit, broker: DeafBroker
+) -> None:
     with pytest.raises(Problem, match="too busy") as raised:
-        await put(stream, [b"x"], a_post(seconds_left=-1))  # type: ignore[arg-type] # all that is used of it
+        await put(stream, [b"x"], a_post(seconds_left=-1))
 
     assert raised.value.kind is ProblemKind.FULL
-    assert stream.lines == []
+    assert broker.bodies == []
 
 
 class Handlers:

@@ -6,7 +6,8 @@ message holds one event and nobody waits for company, under load the waits thems
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from fraudline.amqp.connection import BROKER
 from fraudline.domain.event import MAX_BYTES, MAX_EVENTS
 from fraudline.errors import DependencyAway
 from fraudline.service.run import until_stopped
+from fraudline_ingest.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,11 +26,34 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class _Caller:
-    """One who waits until all lines it handed in are confirmed."""
+    """One who waits until all lines it handed in are confirmed; `taken` is how many of them are on their way."""
 
     answer: asyncio.Future[None]
-    unconfirmed: int
+    lines: "Sequence[bytes]"
     wants_reply: bool
+    taken: int = 0
+
+
+@dataclass(slots=True)
+class _Group:
+    """The lines of one message, and whose they are."""
+
+    lines: list[bytes] = field(default_factory=list)
+    callers: list[_Caller] = field(default_factory=list)
+    size: int = 0
+
+    def take_from(self, caller: _Caller) -> bool:
+        """Take as many of a caller's lines as one message may hold; return whether these were the last."""
+        first = caller.taken
+        for line in islice(caller.lines, first, None):
+            self.size += len(line) + 1
+            if self.lines and (self.size > MAX_BYTES or len(self.lines) == MAX_EVENTS):
+                break
+            self.lines.append(line)
+            caller.taken += 1
+        if caller.taken > first:
+            self.callers.append(caller)
+        return caller.taken == len(caller.lines)
 
 
 class GroupCommit:
@@ -51,27 +76,31 @@ class GroupCommit:
         self._batch_events = metrics.publish_batch_events.labels(stream=stream.name)
         self._confirm_seconds = metrics.publish_confirm_seconds.labels(stream=stream.name)
         self._number = 1
-        self._waiting: deque[tuple[bytes, _Caller]] = deque()
+        self._waiting: deque[_Caller] = deque()
+        self._deadlines = Deadlines(_expire)
         self._has_arrived = asyncio.Event()
 
-    async def put(self, lines: "Sequence[bytes]") -> None:
-        """Return once the broker has confirmed every line.
+    async def put(self, lines: "Sequence[bytes]", *, by: float | None = None) -> None:
+        """Return once the broker has confirmed every line; with `by`, on the event loop's clock, no later than that.
 
-        A caller that is cancelled is forgotten: what it has waiting is not sent any more.
+        A caller that is cancelled or whose time is up is forgotten: what it has waiting is not sent any more.
 
         Raises:
             DependencyAway: At least one line was not confirmed; others may be stored.
         """
-        await self.submit(lines)
+        stored = self.submit(lines)
+        if by is not None:
+            self._deadlines.add(stored, by=by)
+        await stored
 
     def submit(self, lines: "Sequence[bytes]", *, wants_reply: bool = False) -> asyncio.Future[None]:
-        """Return what is done once the broker has confirmed every line, or fails as `put` does.
+        """Return what is done once the broker has confirmed every line, of one or more, or fails as `put` does.
 
         A caller that cancels it is forgotten: what it has waiting is not sent any more. With `wants_reply` the scorer
         is asked to tell this process of the verdicts.
         """
-        caller = _Caller(asyncio.get_running_loop().create_future(), len(lines), wants_reply)
-        self._waiting.extend((line, caller) for line in lines)
+        caller = _Caller(asyncio.get_running_loop().create_future(), lines, wants_reply)
+        self._waiting.append(caller)
         self._has_arrived.set()
         return caller.answer
 
@@ -81,56 +110,54 @@ class GroupCommit:
             await until_stopped(self._publish_what_arrives(), stop)
         finally:
             error = DependencyAway(BROKER, "ingest is stopping")
-            for _, caller in self._waiting:
-                _fail(caller, error)
+            for caller in self._waiting:
+                _fail(caller.answer, error)
             self._waiting.clear()
 
     async def _publish_what_arrives(self) -> None:
         while True:
             group = self._next_group()
-            if not group:
+            if not group.lines:
                 self._has_arrived.clear()
                 await self._has_arrived.wait()
                 continue
-            body = b"\n".join([*(line for line, _ in group), b""])
+            body = b"\n".join([*group.lines, b""])
             began = perf_counter()
             try:
-                wants_reply = any(caller.wants_reply for _, caller in group)
+                wants_reply = any(caller.wants_reply for caller in group.callers)
                 await self._publisher.publish(
                     self._stream, body, number=self._number, reply_to=self._reply_queue() if wants_reply else None
                 )
             except DependencyAway as error:
-                for _, caller in group:
-                    _fail(caller, error)
+                for caller in group.callers:
+                    _fail(caller.answer, error)
                 continue
             except asyncio.CancelledError:
-                for _, caller in group:
-                    _fail(caller, DependencyAway(BROKER, "ingest is stopping"))
+                for caller in group.callers:
+                    _fail(caller.answer, DependencyAway(BROKER, "ingest is stopping"))
                 raise
             self._number += 1
             self._confirm_seconds.observe(perf_counter() - began)
-            self._batch_events.observe(len(group))
-            for _, caller in group:
-                caller.unconfirmed -= 1
-                if not caller.unconfirmed and not caller.answer.done():
+            self._batch_events.observe(len(group.lines))
+            for caller in group.callers:
+                if caller.taken == len(caller.lines) and not caller.answer.done():
                     caller.answer.set_result(None)
 
-    def _next_group(self) -> list[tuple[bytes, _Caller]]:
+    def _next_group(self) -> _Group:
         """Take the next message's lines: those whose callers still wait, within the bounds of one message."""
-        group: list[tuple[bytes, _Caller]] = []
-        size = 0
-        while self._waiting and len(group) < MAX_EVENTS:
-            line, caller = self._waiting[0]
-            if caller.answer.done():
-                self._waiting.popleft()
-                continue
-            size += len(line) + 1
-            if group and size > MAX_BYTES:
+        group = _Group()
+        while self._waiting and len(group.lines) < MAX_EVENTS:
+            caller = self._waiting[0]
+            if not caller.answer.done() and not group.take_from(caller):
                 break
-            group.append(self._waiting.popleft())
+            self._waiting.popleft()
         return group
 
 
-def _fail(caller: _Caller, error: DependencyAway) -> None:
-    if not caller.answer.done():
-        caller.answer.set_exception(error)
+def _fail(answer: asyncio.Future[None], error: DependencyAway) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
+def _expire(answer: asyncio.Future[None]) -> None:
+    _fail(answer, DependencyAway(BROKER, "no confirm in time"))

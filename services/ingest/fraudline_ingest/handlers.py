@@ -16,11 +16,9 @@ from urllib.parse import quote
 from starlette.requests import Request  # noqa: TC002 - FastAPI looks it up when it describes the routes
 from starlette.responses import Response
 
-from fraudline.amqp.connection import BROKER
 from fraudline.domain.api_key import Role
 from fraudline.domain.event import encode_label, encode_transaction
 from fraudline.domain.posted import is_identifier
-from fraudline.errors import DependencyAway
 from fraudline.postgres.stored import stored_transaction
 from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.body import MAX_BYTES, declared_size, read_body
@@ -244,11 +242,7 @@ async def put(stream: "GroupCommit", lines: "Sequence[bytes]", posted: Posted) -
         Problem: The answer is due already.
     """
     _check_time(posted)
-    try:
-        async with asyncio.timeout_at(posted.answer_by):
-            await stream.put(lines)
-    except TimeoutError:
-        raise DependencyAway(BROKER, "no confirm in time") from None
+    await stream.put(lines, by=posted.answer_by)
 
 
 def _text(headers: "Mapping[bytes, bytes]", name: bytes) -> str | None:
