@@ -4,11 +4,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from fraudline.service.problem_kind import ProblemKind
+from fraudline.web.begun import Begun
 from fraudline.web.problems import Problem
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
-    from starlette.types import Receive
+    from starlette.types import Message, Receive
 
 MAX_BYTES = 1 << 20
 SECONDS = 3.0
@@ -49,15 +50,14 @@ async def read_body(
     Raises:
         Problem: It is too large, too slow, or of another size than declared.
     """
-    message = None
+    begun = Begun(receive())
+    if begun.done and _is_whole(begun.result):
+        return _checked(begun.result.get("body", b""), declared, max_bytes)
     try:
         async with asyncio.timeout(seconds):
-            message = await receive()
-            body = message.get("body", b"")
-            if message["type"] == "http.request" and not message.get("more_body", False):
-                return _checked(body, declared, max_bytes)
-            pieces = [body]
-            size = len(body)
+            message = await begun
+            pieces = [message.get("body", b"")]
+            size = len(pieces[0])
             while message["type"] == "http.request" and message.get("more_body", False):
                 if size > max_bytes:
                     raise _too_large(max_bytes)
@@ -73,6 +73,10 @@ async def read_body(
     if message["type"] == "http.disconnect":
         raise Problem(ProblemKind.MALFORMED, "The body ended before it was complete.")
     return _checked(b"".join(pieces), declared, max_bytes)
+
+
+def _is_whole(message: "Message") -> bool:
+    return message["type"] == "http.request" and not message.get("more_body", False)
 
 
 def _checked(body: bytes, declared: int | None, max_bytes: int) -> bytes:
