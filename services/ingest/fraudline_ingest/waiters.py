@@ -1,38 +1,33 @@
 """Those who wait for verdicts, by the transaction that they wait for."""
 
 import asyncio
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.problems import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Outcome = asyncio.Future[bytes | None]
 """The body of the answer; None where it did not come in time."""
 
 
 class Waiters:
-    """Nobody is kept for longer than the block in which he waits; several may wait for the same transaction."""
+    """Nobody is kept for longer than until he is removed; several may wait for the same transaction."""
 
     def __init__(self) -> None:
         self._outcomes: dict[str, list[Outcome]] = {}
 
-    @contextmanager
-    def waiting_for(self, transaction_id: str) -> "Iterator[Outcome]":
-        """Wait, for the length of a block, for what becomes of a transaction."""
+    def add(self, transaction_id: str) -> Outcome:
+        """Begin to wait for what becomes of a transaction, until `remove`."""
         outcome: Outcome = asyncio.get_running_loop().create_future()
-        waiting = self._outcomes.setdefault(transaction_id, [])
-        waiting.append(outcome)
-        try:
-            yield outcome
-        finally:
-            waiting.remove(outcome)
-            if not waiting and self._outcomes.get(transaction_id) is waiting:
-                del self._outcomes[transaction_id]
-            outcome.cancel()
+        self._outcomes.setdefault(transaction_id, []).append(outcome)
+        return outcome
+
+    def remove(self, transaction_id: str, outcome: Outcome) -> None:
+        """Wait no longer."""
+        waiting = self._outcomes[transaction_id]
+        waiting.remove(outcome)
+        if not waiting:
+            del self._outcomes[transaction_id]
+        outcome.cancel()
 
     def tell_verdict(self, transaction_id: str, answer: bytes) -> None:
         """Give the answer to whoever waits for it."""

@@ -6,15 +6,16 @@ has left. Without a confirm in that time nothing was promised, and the client is
 
 import asyncio
 import json
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from fraudline.amqp.connection import BROKER
 from fraudline.errors import DependencyAway
+from fraudline_ingest.deadlines import Deadlines
+from fraudline_ingest.leaving import Leaving
 from fraudline_ingest.metrics import WaitEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from starlette.types import Receive
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from fraudline_ingest.group_commit import GroupCommit
     from fraudline_ingest.metrics import IngestMetrics
     from fraudline_ingest.waiters import Outcome, Waiters
+
+
+class _Left(Exception):  # noqa: N818 - what happened, never seen outside
+    """The client has left."""
 
 
 class Waiting:
@@ -58,6 +63,7 @@ class Waiting:
         self._bound = bound
         self._metrics = metrics
         self._now = now
+        self._deadlines = Deadlines(_expire)
 
     async def verdict_of(
         self, transaction_id: str, line: bytes, *, posted_by: str, answer_by: float, receive: "Receive"
@@ -75,26 +81,50 @@ class Waiting:
             DependencyAway: The broker has not stored it, or has not said so in time.
             Problem: So many wait already, or the id has other content.
         """
-        with self._bound.hold(1), self._waiters.waiting_for(transaction_id) as outcome:
+        self._bound.take(1)
+        outcome = self._waiters.add(transaction_id)
+        try:
             stored = self._stream.submit([line], wants_reply=True)
-            try:
-                with _ended_by(outcome, stored=stored, answer_by=answer_by, receive=receive):
-                    answer = await outcome
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-                self._metrics.note_wait(WaitEnd.LEFT)
-                return None
-            if answer is not None:
-                self._metrics.note_wait(WaitEnd.VERDICT)
-                return answer
-            if not stored.done():
-                stored.cancel()
-                raise DependencyAway(BROKER, "no confirm in time")
+            answer = await self._answer(outcome, stored, answer_by, receive)
+        except _Left:
+            self._metrics.note_wait(WaitEnd.LEFT)
+            return None
+        finally:
+            self._waiters.remove(transaction_id, outcome)
+            self._bound.give_back(1)
+        if answer is not None:
+            self._metrics.note_wait(WaitEnd.VERDICT)
+            return answer
         self._metrics.note_wait(WaitEnd.FALLBACK)
         self._fallbacks.note(transaction_id, self._decision, answered_at=self._now(), posted_by=posted_by)
         return None
+
+    async def _answer(
+        self, outcome: "Outcome", stored: "asyncio.Future[None]", answer_by: float, receive: "Receive"
+    ) -> bytes | None:
+        """Wait for an outcome until it is there, its time is up, it was not stored, or the client has left."""
+
+        def note_stored(stored: "asyncio.Future[None]") -> None:
+            error = None if stored.cancelled() else stored.exception()
+            if error is not None and not outcome.done():
+                outcome.set_exception(error)
+
+        stored.add_done_callback(note_stored)
+        self._deadlines.add(outcome, by=answer_by)
+        leaving = Leaving(receive, outcome.cancel)
+        try:
+            answer = await outcome
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise _Left from None
+        finally:
+            leaving.close()
+        if answer is None and not stored.done():
+            stored.cancel()
+            raise DependencyAway(BROKER, "no confirm in time")
+        return answer
 
     def pending(self, transaction_id: str) -> bytes:
         """Return the body that tells that the verdict has not come in time."""
@@ -106,34 +136,5 @@ class Waiting:
         return json.dumps(document, separators=(",", ":")).encode()
 
 
-@contextmanager
-def _ended_by(
-    outcome: "Outcome", *, stored: "asyncio.Future[None]", answer_by: float, receive: "Receive"
-) -> "Iterator[None]":
-    """Let the deadline, a failure to store and the client's leaving end a wait for the length of a block."""
-
-    def note_stored(stored: "asyncio.Future[None]") -> None:
-        error = None if stored.cancelled() else stored.exception()
-        if error is not None and not outcome.done():
-            outcome.set_exception(error)
-
-    deadline = asyncio.get_running_loop().call_at(answer_by, _expire, outcome)
-    stored.add_done_callback(note_stored)
-    leaving = asyncio.ensure_future(_leave(receive, outcome))
-    try:
-        yield
-    finally:
-        deadline.cancel()
-        leaving.cancel()
-
-
 def _expire(outcome: "Outcome") -> None:
-    if not outcome.done():
-        outcome.set_result(None)
-
-
-async def _leave(receive: "Receive", outcome: "Outcome") -> None:
-    with suppress(asyncio.CancelledError):
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        outcome.cancel()
+    outcome.set_result(None)
