@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fraudline.errors import ConfigurationError
 from fraudline.service.problem_kind import MEDIA_TYPE, ProblemKind
+from fraudline.service.whole_answer import WholeAnswerCycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +110,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._read_bytes > MAX_HEADER_BYTES:
             self._refusal = ProblemKind.HEADERS_TOO_LARGE
             raise _OverBound
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, at the loop's next turn."""
+        super().on_headers_complete()
+        # uvicorn has no place to name another class; nothing has run on the new object yet.
+        self.cycle.__class__ = WholeAnswerCycle
 
     def on_message_complete(self) -> None:
         """Note that the request is whole."""
