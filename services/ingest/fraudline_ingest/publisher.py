@@ -12,7 +12,6 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from random import SystemRandom
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.exceptions import AMQPException, DeliveryError, PublishError
 
 from fraudline.amqp.connection import BROKER, LOST, close, closed_event, connect
+from fraudline.amqp.reconnecting import stay_connected
 from fraudline.amqp.topology import (
     NUMBER_HEADER,
     PRODUCER_HEADER,
@@ -38,12 +38,8 @@ if TYPE_CHECKING:
 
 CONFIRM_SECONDS = 3.0
 SET_UP_SECONDS = 10.0
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 3.0
 DECLARE_EVERY_SECONDS = 3.0
 CONTENT_TYPE = "application/x-ndjson"
-
-_CHANCE = SystemRandom()
 
 
 class PublishFailure(StrEnum):
@@ -91,22 +87,11 @@ class Publisher:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep a connection until `stop` is set."""
-        await until_stopped(self._stay_connected(), stop)
+        await until_stopped(stay_connected(self._hold_session, self._note_lost), stop)
 
-    async def _stay_connected(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                await self._hold_session()
-                pause = FIRST_PAUSE_SECONDS
-                self._reason = "the connection was lost"
-                get_logger().warning(LogEvent.BROKER_LOST)
-            except (DependencyAway, *LOST) as error:
-                self._reason = str(error)
-                get_logger().warning(LogEvent.BROKER_LOST, **describe(error))
-            # With jitter, so that many processes do not come back in step.
-            await asyncio.sleep(pause * _CHANCE.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+    def _note_lost(self, error: Exception | None) -> None:
+        self._reason = "the connection was lost" if error is None else str(error)
+        get_logger().warning(LogEvent.BROKER_LOST, **({} if error is None else describe(error)))
 
     async def _hold_session(self) -> None:
         connection = await connect(self._url, name=f"fraudline ingest {self.producer} publishing")

@@ -4,14 +4,13 @@ While there is no connection nobody hears anything, and those who wait get their
 """
 
 import asyncio
-from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
-from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call, closed_event, connected
+from fraudline.amqp.connection import SET_UP_SECONDS, broker_call, closed_event, connected
+from fraudline.amqp.reconnecting import stay_connected
 from fraudline.amqp.topology import CONFLICT, SCORED, declare_replies, reply_queue
-from fraudline.errors import DependencyAway
 from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.service.run import until_stopped
 
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
     from aio_pika.abc import AbstractIncomingMessage
 
     from fraudline_ingest.waiters import Waiters
-
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 3.0
-
-_CHANCE = SystemRandom()
 
 
 class Replies:
@@ -41,20 +35,7 @@ class Replies:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep a connection until `stop` is set."""
-        await until_stopped(self._stay_connected(), stop)
-
-    async def _stay_connected(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                await self._listen()
-                pause = FIRST_PAUSE_SECONDS
-                get_logger().warning(LogEvent.REPLIES_LOST)
-            except (DependencyAway, *LOST) as error:
-                get_logger().warning(LogEvent.REPLIES_LOST, **describe(error))
-            # With jitter, so that many processes do not come back in step.
-            await asyncio.sleep(pause * _CHANCE.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        await until_stopped(stay_connected(self._listen, _note_lost), stop)
 
     async def _listen(self) -> None:
         # A name of its own for each connection: the broker may hold on to the last one's queue until it misses it.
@@ -85,3 +66,7 @@ class Replies:
                 self._waiters.tell_verdict(transaction_id, line)
             elif status == CONFLICT:
                 self._waiters.tell_conflict(transaction_id)
+
+
+def _note_lost(error: Exception | None) -> None:
+    get_logger().warning(LogEvent.REPLIES_LOST, **({} if error is None else describe(error)))
