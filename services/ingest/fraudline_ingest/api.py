@@ -3,6 +3,7 @@
 Posts are answered in front of the framework, which describes them and keeps everything else.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fraudline.domain.label import Label
@@ -56,9 +57,10 @@ _NOT_YET = {404: "No such transaction, or not scored yet: ask again after Retry-
 
 def build_api(handlers: "Handlers", metrics: "IngestMetrics") -> DirectRoutes:
     """Return the application behind ingest's port."""
+    refused = cache(lambda code: metrics.events_refused.labels(reason=code))
 
     def note_refused(problem: "Problem") -> None:
-        metrics.events_refused.labels(reason=problem.kind.code).inc()
+        refused(problem.kind.code).inc()
 
     posts = {
         _TRANSACTIONS: handlers.post_transaction,
