@@ -20,7 +20,7 @@ from fraudline.errors import ConfigurationError, DependencyAway
 from fraudline.postgres.commit import AppliedLabel, ScoredTransaction, SeenMeanwhile, commit_batch
 from fraudline.postgres.database import Database
 from fraudline.postgres.log import LoggedEvent, read_end, read_log, take_over
-from fraudline.postgres.lookup import Place, label_histories_of, places_of, verdicts_of
+from fraudline.postgres.lookup import Place, look_up
 from fraudline.postgres.migrations import migrate, migrations
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def test_what_is_committed_is_read_back_exactly(pool: Database) -> None:
 
         assert await append(connection, 0, entry)
 
-        (stored,) = (await verdicts_of(connection, ["t-1"])).values()
+        (stored,) = (await look_up(connection, ["t-1"], partition=0)).verdicts.values()
         assert stored.event() == entry.verdict.event()
         assert stored.score == 0.1 + 0.2
         (logged,) = await logged_events(connection, until=10)
@@ -150,12 +150,16 @@ async def test_labels_and_their_effects_come_back_as_they_were_committed(pool: D
         await take_over(connection, 0, owner="test")
         effect = AppliedLabel(2, "t-1", "card-1", "merchant-1", Effect(MOMENT, 1))
 
-        assert await append(connection, 0, a_scored(1), taken=[reported], applied=[effect])
+        waiting = reported.model_copy(update={"data": label.model_copy(update={"transaction_id": "t-2"})})
 
-        histories = await label_histories_of(connection, ["t-1", "t-2"], partition=0)
-        assert histories["t-1"].counted_at == MOMENT
-        assert list(histories["t-1"].reports.values()) == [label]
-        assert "t-2" not in histories
+        assert await append(connection, 0, a_scored(1), taken=[reported, waiting], applied=[effect])
+
+        known = await look_up(connection, ["t-1", "t-2", "t-3"], labelled=["t-1", "t-2"], partition=0)
+        assert list(known.verdicts) == ["t-1"]
+        assert sorted(known.histories) == ["t-1", "t-2"]
+        assert known.histories["t-2"].counted_at is None
+        assert known.histories["t-1"].counted_at == MOMENT
+        assert list(known.histories["t-1"].reports.values()) == [label]
         place = Place(
             "card-1",
             "merchant-1",
@@ -165,7 +169,7 @@ async def test_labels_and_their_effects_come_back_as_they_were_committed(pool: D
             base_amount=912.40,
             transaction_microseconds=moment_of(a_scored(1)),
         )
-        assert await places_of(connection, ["t-1", "t-2"]) == {"t-1": place}
+        assert known.places == {"t-1": place}
         # The label counts for all entities of its transaction, which may have come in the same batch.
         moment = (MOMENT - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
         first, second = await logged_events(connection, until=2)
@@ -189,7 +193,7 @@ async def test_a_label_has_the_kernels_time_of_its_transaction_and_no_amount_whe
         transaction, label = await logged_events(connection, until=2)
         assert (transaction.microseconds, transaction.base_amount) == (accepted, None)
         assert (label.transaction_microseconds, label.base_amount) == (accepted, None)
-        place = (await places_of(connection, ["t-1"]))["t-1"]
+        place = (await look_up(connection, ["t-1"], labelled=["t-1"], partition=0)).places["t-1"]
         assert (place.transaction_microseconds, place.base_amount) == (accepted, None)
 
 

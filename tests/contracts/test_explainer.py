@@ -19,7 +19,7 @@ from fraudline.errors import DependencyAway
 from fraudline.models.bundle import Bundle
 from fraudline.models.explanation import explain
 from fraudline.postgres.database import Database
-from fraudline.postgres.lookup import verdicts_of
+from fraudline.postgres.lookup import look_up
 from fraudline_scorer.explainer.explainer import FROM_EACH_END, OTHER_MODELS_AFTER, Explainer
 from fraudline_scorer.explainer.metrics import ExplainerMetrics
 from fraudline_scorer.explainer.pending import store_reasons
@@ -91,7 +91,8 @@ class Verdicts:
         return [(row["kind"], row["transaction_id"], row["detail"]) for row in rows]
 
     async def stored(self, transaction_id: str) -> Verdict:
-        return (await verdicts_of(self._connection, [transaction_id]))[transaction_id]  # type: ignore[arg-type] # a connection of our own
+        known = await look_up(self._connection, [transaction_id], partition=0)  # type: ignore[arg-type] # a connection of our own
+        return known.verdicts[transaction_id]
 
     async def reasons(self, transaction_id: str) -> Sequence[Reason]:
         """Return the reasons of a verdict that has to have them by now."""

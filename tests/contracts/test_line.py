@@ -14,6 +14,7 @@ from fraudline.domain.posted import PostedTransaction
 from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.commit import commit_batch
 from fraudline.postgres.log import take_over
+from fraudline.postgres.lookup import Known
 from system.line_alone import LineAlone, Message, owning_line
 from system.payments import a_transaction
 
@@ -148,14 +149,14 @@ async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_ag
 ) -> None:
     await line.line.process(a_batch(a_transaction(1))[0], ended=asyncio.Event())
     look_ups = 0
-    verdicts_of = fraudline_scorer.line.__dict__["verdicts_of"]
+    look_up = fraudline_scorer.line.__dict__["look_up"]
 
-    async def seeing_nothing_at_first(*args: Any) -> Any:
+    async def seeing_nothing_at_first(*args: Any, **kwargs: Any) -> Known:
         nonlocal look_ups
         look_ups += 1
-        return {} if look_ups == 1 else await verdicts_of(*args)
+        return Known({}, {}, {}) if look_ups == 1 else await look_up(*args, **kwargs)
 
-    monkeypatch.setattr(fraudline_scorer.line, "verdicts_of", seeing_nothing_at_first)
+    monkeypatch.setattr(fraudline_scorer.line, "look_up", seeing_nothing_at_first)
     batch, message = a_batch(a_transaction(1), a_transaction(2))
 
     await line.line.process(batch, ended=asyncio.Event())

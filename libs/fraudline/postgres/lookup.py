@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from fraudline.domain.label import Label, LabelHistory, LabelSource, LabelValue
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 
     from fraudline.postgres.database import Connection
 
-_VERDICTS = """
+# Verdicts and labels in one round trip, which for new transactions, as most are, gives no rows at all.
+_SEEN = """
 select transaction_id, fingerprint, posted_by, partition, position, accepted_at, decision, score, reasons,
-       reasons_status, model, policy, scored_at
+       reasons_status, model, policy, scored_at, null as source, null::timestamptz as reported_at, null as label
 from fraudline.verdicts where transaction_id = any($1)
-"""
-_LABELS = """
-select transaction_id, source, reported_at, label from fraudline.labels where transaction_id = any($1)
+union all
+select transaction_id, null, null, null, null, null, null, null, null,
+       null, null, null, null, source, reported_at, label
+from fraudline.labels where transaction_id = any($1)
 """
 _PLACES = """
 select t.transaction_id, t.card_id, t.merchant_id, t.device_id, t.merchant_country, t.customer_id, t.base_amount,
@@ -49,6 +52,15 @@ class Place(NamedTuple):
     transaction_microseconds: int
 
 
+@dataclass(slots=True)
+class Known:
+    """What the database says of the transactions that a batch speaks of; of most it says nothing."""
+
+    verdicts: dict[str, Verdict]
+    histories: dict[str, LabelHistory]
+    places: dict[str, Place]
+
+
 def verdict_of(row: "asyncpg.Record") -> Verdict:
     """Return the stored verdict in a row of `fraudline.verdicts`, with the reasons that it has by now.
 
@@ -71,33 +83,34 @@ def verdict_of(row: "asyncpg.Record") -> Verdict:
     )
 
 
-async def verdicts_of(connection: "Connection", transaction_ids: "Collection[str]") -> dict[str, Verdict]:
-    """Return the verdicts that are stored for these transactions."""
-    rows = await connection.fetch(_VERDICTS, list(transaction_ids))
-    return {row["transaction_id"]: verdict_of(row) for row in rows}
+async def look_up(
+    connection: "Connection", transaction_ids: "Collection[str]", *, labelled: "Collection[str]" = (), partition: int
+) -> Known:
+    """Return what is stored of transactions: verdicts, and what was reported of them.
 
-
-async def label_histories_of(
-    connection: "Connection", transaction_ids: "Collection[str]", *, partition: int
-) -> dict[str, LabelHistory]:
-    """Return what was reported of these transactions, and whether this partition counts it; none where none was."""
-    histories: dict[str, LabelHistory] = {}
-    for row in await connection.fetch(_LABELS, list(transaction_ids)):
+    Args:
+        connection: Where it is read.
+        transaction_ids: All that are asked for.
+        labelled: Those among them whose place is asked for too: a label may touch their counters.
+        partition: Whose counters a history's `counted_at` speaks of.
+    """
+    known = Known({}, {}, {})
+    for row in await connection.fetch(_SEEN, list(transaction_ids)):
+        if row["fingerprint"] is not None:
+            known.verdicts[row["transaction_id"]] = verdict_of(row)
+            continue
         label = Label(
             transaction_id=row["transaction_id"],
             label=LabelValue(row["label"]),
             source=LabelSource(row["source"]),
             reported_at=row["reported_at"],
         )
-        histories.setdefault(row["transaction_id"], LabelHistory()).take(label)
-    if histories:
-        for row in await connection.fetch(_COUNTED, list(histories), partition):
+        known.histories.setdefault(row["transaction_id"], LabelHistory()).take(label)
+    if known.histories:
+        for row in await connection.fetch(_COUNTED, list(known.histories), partition):
             if row["weight"] > 0:
-                histories[row["transaction_id"]].counted_at = row["counted_at"]
-    return histories
-
-
-async def places_of(connection: "Connection", transaction_ids: "Collection[str]") -> dict[str, Place]:
-    """Return whose counters the labels of these transactions touch, for those that are in a log."""
-    rows = await connection.fetch(_PLACES, list(transaction_ids))
-    return {row[0]: Place(*row[1:]) for row in map(tuple, rows)}
+                known.histories[row["transaction_id"]].counted_at = row["counted_at"]
+    if labelled:
+        rows = await connection.fetch(_PLACES, list(labelled))
+        known.places = {row[0]: Place(*row[1:]) for row in map(tuple, rows)}
+    return known

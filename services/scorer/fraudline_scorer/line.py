@@ -27,10 +27,10 @@ from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.commit import NotStorable, SeenMeanwhile, commit_batch
 from fraudline.postgres.database import DATABASE
 from fraudline.postgres.log import read_end, take_over
-from fraudline.postgres.lookup import label_histories_of, places_of, verdicts_of
+from fraudline.postgres.lookup import look_up
 from fraudline.service.log import LogEvent, get_logger
 from fraudline.service.run import until_stopped
-from fraudline_scorer.plan import Known, Planner
+from fraudline_scorer.plan import Planner
 from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_one
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection, Database
+    from fraudline.postgres.lookup import Known
     from fraudline.state.partition_state import PartitionState
     from fraudline_scorer.announcer import Announcer
     from fraudline_scorer.deliveries import Delivery, Received
@@ -219,19 +220,15 @@ class Line:
         keys = (event.key for event in received)
         return {key: DeadReason.TOOK_THE_PROCESS_DOWN for key in keys if self._notes.is_convicted(key)}
 
-    async def _look_up(self, received: "list[Received]") -> Known:
+    async def _look_up(self, received: "list[Received]") -> "Known":
         transaction_ids = {event.event.data.transaction_id for event in received}
         labelled = {event.event.data.transaction_id for event in received if event.is_label}
 
-        async def look_up() -> Known:
+        async def ask() -> "Known":
             async with self._database.acquire() as connection:
-                return Known(
-                    verdicts=await verdicts_of(connection, transaction_ids),
-                    histories=await label_histories_of(connection, transaction_ids, partition=self._state.partition),
-                    places=await places_of(connection, labelled) if labelled else {},
-                )
+                return await look_up(connection, transaction_ids, labelled=labelled, partition=self._state.partition)
 
-        return await self._patience(look_up)
+        return await self._patience(ask)
 
     async def _compute(self, plan: "Plan", *, is_slow: bool) -> Computed:
         if is_slow:

@@ -18,16 +18,8 @@ if TYPE_CHECKING:
     from fraudline.domain.event import FallbackAnswered
     from fraudline.domain.verdict import Verdict
     from fraudline.models.bundle import Bundle
+    from fraudline.postgres.lookup import Known
     from fraudline_scorer.deliveries import Received
-
-
-@dataclass(slots=True)
-class Known:
-    """What the database says of the transactions that a batch speaks of."""
-
-    verdicts: "dict[str, Verdict]"
-    histories: dict[str, LabelHistory]
-    places: dict[str, Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +104,7 @@ def _effect_logged(new: NewEffect) -> LoggedEvent:
 class Planner:
     """Makes the plan of one batch; `known` is brought up to date as the batch goes on."""
 
-    def __init__(self, known: Known, bundle: "Bundle", *, queue: str) -> None:
+    def __init__(self, known: "Known", bundle: "Bundle", *, queue: str) -> None:
         self._known = known
         self._bundle = bundle
         self._queue = queue
