@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.commit import commit_batch
 from fraudline.postgres.log import take_over
 from fraudline.postgres.lookup import Known
+from fraudline_scorer.line import MAX_COMPUTED_IN_LOOP
 from system.line_alone import LineAlone, Message, owning_line
 from system.payments import a_transaction
 
@@ -168,6 +170,24 @@ async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_ag
         "t-2",
     ]
     assert await database.fetchval("select last_position from fraudline.partitions") == 2
+
+
+async def test_a_batch_of_many_events_is_computed_beside_the_loop_one_of_few_in_it(
+    line: LineAlone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    compute = fraudline_scorer.line.__dict__["compute"]
+
+    def noting(*args: Any) -> Any:
+        threads.append(threading.get_ident())
+        return compute(*args)
+
+    monkeypatch.setattr(fraudline_scorer.line, "compute", noting)
+
+    for transactions in [range(MAX_COMPUTED_IN_LOOP), range(100, 101 + MAX_COMPUTED_IN_LOOP)]:
+        await line.line.process(a_batch(*map(a_transaction, transactions))[0], ended=asyncio.Event())
+
+    assert [thread == threading.get_ident() for thread in threads] == [True, False]
 
 
 async def test_a_broken_line_harms_no_neighbour_and_a_conflict_keeps_the_first(line: LineAlone) -> None:

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 # Every try sets one event aside or looks again; a batch of 512 events needs no more.
 MAX_TRIES = 1_024
+# So few events hold the loop for half a millisecond at most; to hand them to a thread and back costs a tenth.
+MAX_COMPUTED_IN_LOOP = 32
 LATE_SECONDS = 5.0
 ACKNOWLEDGE_SECONDS = 5.0
 
@@ -233,6 +235,8 @@ class Line:
     async def _compute(self, plan: "Plan", *, is_slow: bool) -> Computed:
         if is_slow:
             return await asyncio.to_thread(compute_one_by_one, self._state, plan, self._notes)
+        if len(plan.entries) <= MAX_COMPUTED_IN_LOOP:
+            return compute(self._state, plan)
         return await asyncio.to_thread(compute, self._state, plan)
 
     async def _append(self, plan: "Plan", computed: Computed) -> None:

@@ -1,4 +1,4 @@
-"""Unseen → featured → scored → decided: the part that computes, in a thread beside the loop."""
+"""Unseen → featured → scored → decided: the part that computes, of large batches in a thread beside the loop."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
