@@ -17,6 +17,7 @@ from fraudline.postgres.commit import commit_batch
 from fraudline.postgres.log import take_over
 from fraudline.postgres.lookup import Known
 from fraudline_scorer.line import MAX_COMPUTED_IN_LOOP
+from servers.eventually import eventually
 from system.line_alone import LineAlone, Message, owning_line
 from system.payments import a_transaction
 
@@ -56,7 +57,7 @@ async def test_a_commit_whose_answer_was_lost_is_resolved_by_reading(
     monkeypatch.setattr(fraudline_scorer.line, "commit_batch", committed_but_unheard)
     batch, message = a_batch(a_transaction(1), a_transaction(2))
 
-    await line.line.process(batch, ended=asyncio.Event())
+    await line.take(batch)
 
     assert tries == 1
     assert message.is_acknowledged
@@ -81,7 +82,7 @@ async def test_a_commit_that_never_arrived_is_sent_again(
     monkeypatch.setattr(fraudline_scorer.line, "commit_batch", lost_on_the_way)
     batch, message = a_batch(a_transaction(1))
 
-    await line.line.process(batch, ended=asyncio.Event())
+    await line.take(batch)
 
     assert tries == 3
     assert message.is_acknowledged
@@ -105,21 +106,21 @@ async def test_a_commit_that_lands_while_it_is_tried_again_counts_once(
     monkeypatch.setattr(fraudline_scorer.line, "commit_batch", landing_late)
     batch, message = a_batch(a_transaction(1))
 
-    await line.line.process(batch, ended=asyncio.Event())
+    await line.take(batch)
 
     assert message.is_acknowledged
     assert await database.fetchval("select last_position from fraudline.partitions") == 1
 
 
 async def test_a_fenced_owner_takes_back_what_it_computed(line: LineAlone) -> None:
-    await line.line.process(a_batch(a_transaction(1))[0], ended=asyncio.Event())
+    await line.take(a_batch(a_transaction(1))[0])
     before = line.state.kernel.digest()
     async with line.database.acquire() as connection:
         await take_over(connection, 0, owner="another")
 
     batch, message = a_batch(a_transaction(2))
     with pytest.raises(Fenced):
-        await line.line.process(batch, ended=asyncio.Event())
+        await line.take(batch)
 
     assert not message.is_acknowledged
     assert line.announced.verdicts == ["t-1"]
@@ -139,7 +140,7 @@ async def test_a_database_that_stays_away_gives_the_batch_back_unharmed(
     batch, message = a_batch(a_transaction(1))
 
     with pytest.raises(DependencyAway):
-        await line.line.process(batch, ended=asyncio.Event())
+        await line.take(batch)
 
     assert not message.is_acknowledged
     assert line.state.kernel.digest() == before
@@ -149,7 +150,7 @@ async def test_a_database_that_stays_away_gives_the_batch_back_unharmed(
 async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_again(
     line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await line.line.process(a_batch(a_transaction(1))[0], ended=asyncio.Event())
+    await line.take(a_batch(a_transaction(1))[0])
     look_ups = 0
     look_up = fraudline_scorer.line.__dict__["look_up"]
 
@@ -161,7 +162,7 @@ async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_ag
     monkeypatch.setattr(fraudline_scorer.line, "look_up", seeing_nothing_at_first)
     batch, message = a_batch(a_transaction(1), a_transaction(2))
 
-    await line.line.process(batch, ended=asyncio.Event())
+    await line.take(batch)
 
     assert look_ups == 2
     assert message.is_acknowledged
@@ -185,7 +186,7 @@ async def test_a_batch_of_many_events_is_computed_beside_the_loop_one_of_few_in_
     monkeypatch.setattr(fraudline_scorer.line, "compute", noting)
 
     for transactions in [range(MAX_COMPUTED_IN_LOOP), range(100, 101 + MAX_COMPUTED_IN_LOOP)]:
-        await line.line.process(a_batch(*map(a_transaction, transactions))[0], ended=asyncio.Event())
+        await line.take(a_batch(*map(a_transaction, transactions))[0])
 
     assert [thread == threading.get_ident() for thread in threads] == [True, False]
 
@@ -195,7 +196,7 @@ async def test_a_broken_line_harms_no_neighbour_and_a_conflict_keeps_the_first(l
     lines = message.body.split(b"\n")
     message.body = b"\n".join([lines[0], b'{"specversion": "1.0"', lines[1], b'{"type": "other.v1"}', lines[2]])
 
-    await line.line.process(message.batch(), ended=asyncio.Event())
+    await line.take(message.batch())
 
     assert line.announced.verdicts == ["t-1", "t-2"]
     assert sorted(line.announced.letters) == ["malformed_event", "transaction_id_conflict", "unknown_type"]
@@ -208,7 +209,7 @@ async def test_a_value_that_the_database_refuses_is_set_aside_alone(
     await database.execute("alter table fraudline.transactions add check (merchant_id <> 'refused')")
     batch, message = a_batch(a_transaction(1), a_transaction(2, merchant_id="refused"), a_transaction(3))
 
-    await line.line.process(batch, ended=asyncio.Event())
+    await line.take(batch)
 
     assert message.is_acknowledged
     assert line.announced.verdicts == ["t-1", "t-3"]
@@ -225,7 +226,7 @@ async def test_a_model_that_fails_sends_the_payment_to_a_person(
     monkeypatch.setattr(line.state.bundle, "predict", failing)
     batch, message = a_batch(a_transaction(1))
 
-    await line.line.process(batch, ended=asyncio.Event())
+    await line.take(batch)
 
     assert message.is_acknowledged
     row = await database.fetchrow("select decision, score, reasons::text from fraudline.verdicts")
@@ -235,12 +236,82 @@ async def test_a_model_that_fails_sends_the_payment_to_a_person(
 
 
 async def test_nothing_is_acknowledged_once_the_broker_took_the_deliveries_back(line: LineAlone) -> None:
-    ended = asyncio.Event()
-    ended.set()
+    line.ended.set()
     batch, message = a_batch(a_transaction(1))
 
     with pytest.raises(DependencyAway):
-        await line.line.process(batch, ended=ended)
+        await line.take(batch)
 
     assert not message.is_acknowledged
     assert line.state.position == 1
+
+
+async def test_a_batch_is_committed_while_the_one_before_is_announced_and_announced_after_it(
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    line.announced.is_heard.clear()
+    (first, its_message), (second, next_message) = a_batch(a_transaction(1)), a_batch(a_transaction(2))
+    await line.line.process(first)
+    following = asyncio.create_task(line.line.process(second))
+
+    await eventually(lambda: database.fetchval("select count(*) = 2 from fraudline.verdicts"))
+    assert line.announced.verdicts == []
+    assert not its_message.is_acknowledged
+    line.announced.is_heard.set()
+    await following
+    assert its_message.is_acknowledged
+    await line.line.finish()
+
+    assert next_message.is_acknowledged
+    assert line.announced.verdicts == ["t-1", "t-2"]
+
+
+async def test_a_batch_that_is_not_announced_lets_the_next_one_come_again_whole(
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    line.announced.is_heard.clear()
+    line.announced.failure = DependencyAway("RabbitMQ", "gone")
+    (first, its_message), (second, next_message) = a_batch(a_transaction(1)), a_batch(a_transaction(2))
+    await line.line.process(first)
+    following = asyncio.create_task(line.line.process(second))
+    await eventually(lambda: database.fetchval("select count(*) = 2 from fraudline.verdicts"))
+    line.announced.is_heard.set()
+
+    with pytest.raises(DependencyAway):
+        await following
+
+    assert not its_message.is_acknowledged
+    assert not next_message.is_acknowledged
+    assert line.state.position == await database.fetchval("select last_position from fraudline.partitions") == 2
+    line.announced.failure = None
+    for message in (its_message, next_message):
+        await line.take(message.batch())
+    assert line.announced.verdicts == ["t-1", "t-2"]
+    assert line.state.position == 2
+
+
+async def test_what_failed_to_be_announced_is_told_before_anything_new_is_begun(
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    line.announced.failure = DependencyAway("RabbitMQ", "gone")
+    await line.line.process(a_batch(a_transaction(1))[0])
+    await eventually(lambda: database.fetchval("select count(*) = 1 from fraudline.verdicts"))
+
+    with pytest.raises(DependencyAway):
+        await line.line.check_ownership()
+    with pytest.raises(DependencyAway):
+        await line.line.process(a_batch(a_transaction(2))[0])
+
+    assert line.state.position == 1
+
+
+async def test_what_is_being_announced_is_left_when_the_broker_takes_the_deliveries_back(line: LineAlone) -> None:
+    line.announced.is_heard.clear()
+    batch, message = a_batch(a_transaction(1))
+    await line.line.process(batch)
+    line.ended.set()
+
+    with pytest.raises(DependencyAway, match="took the deliveries back"):
+        await line.line.finish()
+
+    assert not message.is_acknowledged

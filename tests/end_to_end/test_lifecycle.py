@@ -24,6 +24,7 @@ MOMENTS = [
     "scored",
     "decided",
     "committed",
+    "told",
     "announced",
     "acknowledged",
 ]

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from fraudline.models.bundle import Bundle
 from fraudline.postgres.database import Database
 from fraudline.state.partition_state import PartitionState
+from fraudline_scorer.announcing import Announcing
 from fraudline_scorer.deliveries import decode_delivery
 from fraudline_scorer.line import Batch, Line
 from fraudline_scorer.metrics import ScorerMetrics
@@ -26,13 +27,19 @@ PATIENCE_SECONDS = 3.0
 
 
 class Announced:
-    """Keeps what was announced instead of publishing it."""
+    """Keeps what was announced instead of publishing it; while `is_heard` is not set, nobody confirms."""
 
     def __init__(self) -> None:
         self.verdicts: list[str] = []
         self.letters: list[str] = []
+        self.is_heard = asyncio.Event()
+        self.is_heard.set()
+        self.failure: Exception | None = None
 
     async def announce(self, verdicts: Any, letters: Any) -> None:
+        await self.is_heard.wait()
+        if self.failure is not None:
+            raise self.failure
         self.verdicts += [verdict.transaction_id for verdict in verdicts]
         self.letters += [letter.reason.value for letter in letters]
 
@@ -70,10 +77,17 @@ class LineAlone:
     state: PartitionState
     database: Database
     announced: Announced
+    ended: asyncio.Event
     away: list[str | None] = field(default_factory=list)
 
     async def process(self, *lines: bytes) -> None:
-        await self.line.process(Message(*lines).batch(), ended=asyncio.Event())
+        """Take a message of these lines to its end."""
+        await self.take(Message(*lines).batch())
+
+    async def take(self, batch: Batch) -> None:
+        """Take a batch to its end."""
+        await self.line.process(batch)
+        await self.line.finish()
 
 
 @asynccontextmanager
@@ -84,17 +98,24 @@ async def owning_line(database_url: str, model: Path, folder: Path, **options: A
     announced = Announced()
     away: list[str | None] = []
     notes = SuspectNotes.open(folder, 0)
+    metrics = ScorerMetrics(CollectorRegistry())
+    ended = asyncio.Event()
     line = Line(
         state=state,
         database=database,
-        announcer=announced,  # type: ignore[arg-type] # records instead of publishing
+        announcing=Announcing(
+            announced,  # type: ignore[arg-type] # records instead of publishing
+            metrics=metrics,
+            note_broker=lambda _: None,
+            ended=ended,
+        ),
         replies=Told(),  # type: ignore[arg-type] # the same
         notes=notes,
-        metrics=ScorerMetrics(CollectorRegistry()),
+        metrics=metrics,
         patience=Patience(asyncio.Event(), away.append, seconds=PATIENCE_SECONDS),
-        note_broker=lambda _: None,
     )
     await line.take_over("test")
-    yield LineAlone(line, state, database, announced, away)
+    yield LineAlone(line, state, database, announced, ended, away)
+    await line.give_up()
     await database.close()
     notes.close()

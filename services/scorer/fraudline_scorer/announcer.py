@@ -56,8 +56,12 @@ class Announcer:
         for verdict in verdicts:
             by_decision[verdict.decision].append(verdict)
         told = [self._publish(decision, body) for decision, some in by_decision.items() for body in _bodies(some)]
+        told += [self._bury(letter) for letter in letters]
+        if len(told) == 1:
+            await told[0]  # as most often: the gathering of one costs as much as the publishing
+            return
         # All are waited for, so that none is left behind when one fails; then the first failure counts.
-        for outcome in await asyncio.gather(*told, *(self._bury(letter) for letter in letters), return_exceptions=True):
+        for outcome in await asyncio.gather(*told, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
 

@@ -13,6 +13,10 @@
 | announced    | the same; the same bytes are announced a second time                                   |
 | acknowledged | nothing; or, where the broker has not read it yet, the message once more               |
 
+While the broker confirms what is announced of one batch the next one is brought up to told, and waits there: two
+batches are in hand at most, the later of which may be committed while the earlier is not announced. What a crash
+leaves behind is for each of them what the table says.
+
 `tests/end_to_end/test_lifecycle.py` kills it at each of them.
 """
 
@@ -20,7 +24,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fraudline.amqp.connection import BROKER, broker_call
 from fraudline.amqp.letters import DeadReason
 from fraudline.amqp.topology import events_queue
 from fraudline.errors import DependencyAway, Fenced
@@ -29,19 +32,17 @@ from fraudline.postgres.database import DATABASE
 from fraudline.postgres.log import read_end, take_over
 from fraudline.postgres.lookup import look_up
 from fraudline.service.log import LogEvent, get_logger
-from fraudline.service.run import until_stopped
 from fraudline_scorer.plan import Planner
 from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection, Database
     from fraudline.postgres.lookup import Known
     from fraudline.state.partition_state import PartitionState
-    from fraudline_scorer.announcer import Announcer
+    from fraudline_scorer.announcing import Announcing
     from fraudline_scorer.deliveries import Delivery, Received
     from fraudline_scorer.metrics import ScorerMetrics
     from fraudline_scorer.patience import Patience
@@ -53,8 +54,6 @@ if TYPE_CHECKING:
 MAX_TRIES = 1_024
 # So few events hold the loop for half a millisecond at most; to hand them to a thread and back costs a tenth.
 MAX_COMPUTED_IN_LOOP = 32
-LATE_SECONDS = 5.0
-ACKNOWLEDGE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +94,19 @@ class Line:
         *,
         state: "PartitionState",
         database: "Database",
-        announcer: "Announcer",
+        announcing: "Announcing",
         replies: "Replies",
         notes: "SuspectNotes",
         metrics: "ScorerMetrics",
         patience: "Patience",
-        note_broker: "Callable[[str | None], None]",
     ) -> None:
         self._state = state
         self._database = database
-        self._announcer = announcer
+        self._announcing = announcing
         self._replies = replies
         self._notes = notes
         self._metrics = metrics
         self._patience = patience
-        self._note_broker = note_broker
         self._queue = events_queue(state.partition)
         self._epoch = 0
         self._log = get_logger()
@@ -136,7 +133,9 @@ class Line:
 
         Raises:
             Fenced: It is another's.
+            DependencyAway: What is being announced has failed.
         """
+        self._announcing.raise_failure()
 
         async def ask() -> None:
             async with self._database.acquire() as connection:
@@ -144,35 +143,34 @@ class Line:
 
         await self._patience(ask)
 
-    async def process(self, batch: Batch, *, ended: asyncio.Event) -> None:
-        """Take one batch from decoded to acknowledged; `ended` says that its messages were taken back by the broker.
+    async def process(self, batch: Batch) -> None:
+        """Take one batch from decoded to told; what follows is done beside the next one, or awaited by `finish`.
 
         Raises:
             Fenced: Another process owns the partition; nothing of the batch was written by us.
-            DependencyAway: A server was away for longer than is worth waiting for; the messages come again.
+            DependencyAway: A server was away for longer than is worth waiting for, or the batch before was not
+                announced; the messages come again.
         """
+        self._metrics.note_in_hand(batch.oldest_at)
+        if batch.is_suspect:
+            # It may take the process down: what is done already does not have to come again for that.
+            await self._announcing.finish()
+        self._announcing.raise_failure()
         committed = await self._commit(batch.received, is_slow=batch.is_suspect)
         await self._replies.send(batch, committed)
-        with self._metrics.stage("announced"):
-            await self._announce(batch, committed, ended)
-        # Acknowledge last: until here the unacknowledged input is our only promise that all of this is done again.
-        async with broker_call(ACKNOWLEDGE_SECONDS, to="take an acknowledgement"):
-            await batch.deliveries[-1].message.ack(multiple=True)
+        await self._announcing.begin(batch, committed)
 
-    async def _announce(self, batch: Batch, committed: "list[Committed]", ended: asyncio.Event) -> None:
-        verdicts = [verdict for part in committed for verdict in part.verdicts]
-        letters = [letter for delivery in batch.deliveries for letter in delivery.letters]
-        letters += [letter for part in committed for letter in part.plan.letters]
-        late = asyncio.get_running_loop().call_later(
-            LATE_SECONDS, self._note_broker, "it has not confirmed what was announced"
-        )
-        try:
-            await until_stopped(self._announcer.announce(verdicts, letters), ended)
-        finally:
-            late.cancel()
-        if ended.is_set():
-            raise DependencyAway(BROKER, "it took the deliveries back")
-        self._note_broker(None)
+    async def finish(self) -> None:
+        """Wait until everything that was processed is announced and acknowledged.
+
+        Raises:
+            DependencyAway: It is not, and comes again.
+        """
+        await self._announcing.finish()
+
+    async def give_up(self) -> None:
+        """Leave what is not acknowledged to come again: the session is over."""
+        await self._announcing.give_up()
 
     async def _commit(self, received: "list[Received]", *, is_slow: bool) -> "list[Committed]":
         """Commit events together, or, where the database refuses a value among them, one by one."""

@@ -3,6 +3,7 @@
 import math
 import time
 from collections import Counter as Tally
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -47,7 +48,7 @@ class ScorerMetrics:
         self._holes = Gauge(
             "fraudline_message_holes", "Numbers that producers gave and no message carried.", registry=registry
         )
-        self._oldest_in_hand_at: datetime | None = None
+        self._in_hand: deque[datetime | None] = deque()
         Gauge(
             "fraudline_backlog_age_seconds",
             "Age of the oldest transaction that this process has in hand; 0 while nothing waits.",
@@ -101,14 +102,22 @@ class ScorerMetrics:
         self.is_owner.set(1)
 
     def note_in_hand(self, oldest_at: datetime | None) -> None:
-        """Note when the oldest transaction in hand was accepted; None where nothing waits.
+        """Note a batch that was taken, and when the first of its transactions was accepted; None where it has none.
 
         It stays noted while servers are away, so that a line that stands still is seen to grow old.
         """
-        self._oldest_in_hand_at = oldest_at
+        self._in_hand.append(oldest_at)
+
+    def note_acknowledged(self) -> None:
+        """Note that the batch that was taken first is out of our hands."""
+        self._in_hand.popleft()
+
+    def note_none_in_hand(self) -> None:
+        """Note that what was taken is in other hands, or comes again."""
+        self._in_hand.clear()
 
     def _backlog_age_seconds(self) -> float:
-        oldest_at = self._oldest_in_hand_at
+        oldest_at = min(filter(None, self._in_hand), default=None)
         return 0.0 if oldest_at is None else max(0.0, (datetime.now(UTC) - oldest_at).total_seconds())
 
     def note_state(self, state: "PartitionState") -> None:

@@ -18,6 +18,7 @@ from fraudline.postgres.log import probe_write
 from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.service.run import stopped_within
 from fraudline_scorer.announcer import Announcer
+from fraudline_scorer.announcing import Announcing
 from fraudline_scorer.deliveries import Delivery, decode_delivery, producer_number
 from fraudline_scorer.holes import Holes
 from fraudline_scorer.line import Batch, Line
@@ -98,21 +99,27 @@ class Sessions:
             ):
                 await declare_all(channel)
             announcer = await Announcer.on(verdicts)
-            patience = Patience(stop, self._standing.note_database)
-            line = Line(
-                state=self._state,
-                database=self._database,
-                announcer=announcer,
-                replies=await Replies.on(verdicts),
-                notes=self._notes,
-                metrics=self._metrics,
-                patience=patience,
-                note_broker=self._note_broker,
-            )
+            replies = await Replies.on(verdicts)
             async with consuming(events, self._queue, prefetch=PREFETCH_MESSAGES) as inbox:
+                line = Line(
+                    state=self._state,
+                    database=self._database,
+                    replies=replies,
+                    announcing=Announcing(
+                        announcer, metrics=self._metrics, note_broker=self._note_broker, ended=inbox.ended
+                    ),
+                    notes=self._notes,
+                    metrics=self._metrics,
+                    patience=Patience(stop, self._standing.note_database),
+                )
                 self._standing.broker = None
                 if await self._stand_by(inbox, stop):
-                    await self._own(line, inbox, stop)
+                    try:
+                        await self._own(line, inbox, stop)
+                        # A batch that is announced is acknowledged before a stop is obeyed.
+                        await line.finish()
+                    finally:
+                        await line.give_up()
 
     def _note_broker(self, reason: str | None) -> None:
         self._standing.broker = reason
@@ -142,7 +149,7 @@ class Sessions:
             if await inbox.wait(FOLLOW_SECONDS):
                 return True
             # The deliveries go to another process: what was in hand here is in its hands.
-            self._metrics.note_in_hand(None)
+            self._metrics.note_none_in_hand()
             await self._follow()
         return False
 
@@ -153,19 +160,17 @@ class Sessions:
         self._standing.begin_tenure()
         self._metrics.note_takeover(epoch)
         self._log.info(LogEvent.PARTITION_TAKEN_OVER, epoch=epoch, position=self._state.position)
+        self._metrics.note_none_in_hand()
         held: Delivery | None = None
         while not (stop.is_set() or inbox.ended.is_set()):
-            if held is None and not inbox.has_message:
-                self._metrics.note_in_hand(None)
             if held is None and not await inbox.wait(IDLE_CHECK_SECONDS):
                 await line.check_ownership()
                 continue
             batch, held = self._gather(inbox, held)
-            self._metrics.note_in_hand(batch.oldest_at)
             for delivery in batch.deliveries:
                 if (numbered := producer_number(delivery.message)) is not None:
                     holes.take(*numbered)
-            await line.process(batch, ended=inbox.ended)
+            await line.process(batch)
             self._metrics.note_state(self._state)
             self._metrics.note_holes(holes)
 
