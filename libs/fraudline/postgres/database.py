@@ -35,6 +35,7 @@ _SERVER_SETTINGS = {
 _AWAY_CLASSES = ("08", "53", "57P", "58")
 _AWAY_CODES = frozenset({"25006", "40001", "40P01", "55P03", "57014"})
 _READ_ONLY = "25006"
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _UNUSABLE = (
     asyncpg.ClientConfigurationError,
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -103,6 +104,17 @@ class Database:
             server_settings=_SERVER_SETTINGS | {"application_name": name},
         )
 
+    async def borrow(self, seconds: float = 2.0) -> "Connection":
+        """Return a connection that is the caller's until it is given back or cut off.
+
+        Raises the driver's errors as they are: `acquire` and `KeptConnection` translate them.
+        """
+        return await self._pool.acquire(timeout=seconds + CONNECT_SECONDS)
+
+    async def give_back(self, connection: "Connection") -> None:
+        """Take back what was borrowed."""
+        await self._pool.release(connection)
+
     @asynccontextmanager
     async def acquire(self, seconds: float = 2.0) -> "AsyncIterator[Connection]":
         """Lend a connection, after a wait of at most `seconds` for a free one.
@@ -112,28 +124,37 @@ class Database:
             ConfigurationError: The URL, its user or its database cannot be used, or the schema is an older release's.
         """
         try:
-            async with self._pool.acquire(timeout=seconds + CONNECT_SECONDS) as connection:
-                try:
-                    yield connection
-                except (TimeoutError, asyncio.CancelledError):
-                    # A server that is frozen would be asked politely to cancel, and waited for. Cut it off instead.
-                    connection.terminate()
-                    raise
-        except _UNUSABLE as error:
-            raise ConfigurationError(
-                "FRAUDLINE_DATABASE_URL", f"no session can be opened with it ({type(error).__name__})"
-            ) from error
-        except _NOT_MIGRATED as error:
-            raise ConfigurationError(
-                "FRAUDLINE_DATABASE_URL", "the schema is not there or older than this release; run fraudline migrate"
-            ) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-            if not is_away(error):
+            connection = await self.borrow(seconds)
+            try:
+                yield connection
+            except (TimeoutError, asyncio.CancelledError):
+                # A server that is frozen would be asked politely to cancel, and waited for. Cut it off instead.
+                connection.terminate()
                 raise
-            if getattr(error, "sqlstate", None) == _READ_ONLY:
-                # Failed over: the pool sits on what is now a standby.
-                await self._pool.expire_connections()
-            raise DependencyAway(DATABASE, type(error).__name__) from error
+            finally:
+                await self.give_back(connection)
+        except DRIVER_ERRORS as error:
+            meaning = await self.meaning_of(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+    async def meaning_of(self, error: Exception) -> Exception | None:
+        """Return what a driver's error means to those who ask the database; None where it is a fault of ours."""
+        if isinstance(error, _UNUSABLE):
+            return ConfigurationError(
+                "FRAUDLINE_DATABASE_URL", f"no session can be opened with it ({type(error).__name__})"
+            )
+        if isinstance(error, _NOT_MIGRATED):
+            return ConfigurationError(
+                "FRAUDLINE_DATABASE_URL", "the schema is not there or older than this release; run fraudline migrate"
+            )
+        if not is_away(error):
+            return None
+        if getattr(error, "sqlstate", None) == _READ_ONLY:
+            # Failed over: the pool sits on what is now a standby.
+            await self._pool.expire_connections()
+        return DependencyAway(DATABASE, type(error).__name__)
 
     async def ask(self, work: "Callable[[Connection], Awaitable[T]]", *, within_seconds: float) -> T:
         """Return what `work` finds on a connection, or give up in time.

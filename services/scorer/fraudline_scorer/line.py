@@ -29,6 +29,7 @@ from fraudline.amqp.topology import events_queue
 from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.commit import NotStorable, SeenMeanwhile, commit_batch
 from fraudline.postgres.database import DATABASE
+from fraudline.postgres.kept_connection import KeptConnection
 from fraudline.postgres.log import read_end, take_over
 from fraudline.postgres.lookup import look_up
 from fraudline.service.log import LogEvent, get_logger
@@ -102,6 +103,7 @@ class Line:
     ) -> None:
         self._state = state
         self._database = database
+        self._kept = KeptConnection(database)
         self._announcing = announcing
         self._replies = replies
         self._notes = notes
@@ -137,11 +139,10 @@ class Line:
         """
         self._announcing.raise_failure()
 
-        async def ask() -> None:
-            async with self._database.acquire() as connection:
-                await self._has_landed(connection, self._state.position)
+        async def ask(connection: "Connection") -> None:
+            await self._has_landed(connection, self._state.position)
 
-        await self._patience(ask)
+        await self._patience(lambda: self._kept.run(ask))
 
     async def process(self, batch: Batch) -> None:
         """Take one batch from decoded to told; what follows is done beside the next one, or awaited by `finish`.
@@ -171,6 +172,7 @@ class Line:
     async def give_up(self) -> None:
         """Leave what is not acknowledged to come again: the session is over."""
         await self._announcing.give_up()
+        await self._kept.give_back()
 
     async def _commit(self, received: "list[Received]", *, is_slow: bool) -> "list[Committed]":
         """Commit events together, or, where the database refuses a value among them, one by one."""
@@ -224,11 +226,10 @@ class Line:
         transaction_ids = {event.event.data.transaction_id for event in received}
         labelled = {event.event.data.transaction_id for event in received if event.is_label}
 
-        async def ask() -> "Known":
-            async with self._database.acquire() as connection:
-                return await look_up(connection, transaction_ids, labelled=labelled, partition=self._state.partition)
+        async def ask(connection: "Connection") -> "Known":
+            return await look_up(connection, transaction_ids, labelled=labelled, partition=self._state.partition)
 
-        return await self._patience(ask)
+        return await self._patience(lambda: self._kept.run(ask))
 
     async def _compute(self, plan: "Plan", *, is_slow: bool) -> Computed:
         if is_slow:
@@ -245,28 +246,27 @@ class Line:
             return
         was_sent = False
 
-        async def append() -> None:
+        async def append(connection: "Connection") -> None:
             nonlocal was_sent
-            async with self._database.acquire() as connection:
-                # A commit whose answer was lost is neither done nor undone until we read.
-                if was_sent and end > after and await self._has_landed(connection, end):
-                    return
-                was_sent = True
-                is_committed = await commit_batch(
-                    connection,
-                    partition=self._state.partition,
-                    epoch=self._epoch,
-                    after=after,
-                    scored=scored,
-                    taken=plan.taken,
-                    applied=applied,
-                    answered=plan.answered,
-                )
-                # Refused: fenced, or an earlier try of ours was still under way in the server and has landed now.
-                if not is_committed and not (end > after and await self._has_landed(connection, end)):
-                    raise Fenced(f"partition {self._state.partition} is not at position {after} under our epoch")
+            # A commit whose answer was lost is neither done nor undone until we read.
+            if was_sent and end > after and await self._has_landed(connection, end):
+                return
+            was_sent = True
+            is_committed = await commit_batch(
+                connection,
+                partition=self._state.partition,
+                epoch=self._epoch,
+                after=after,
+                scored=scored,
+                taken=plan.taken,
+                applied=applied,
+                answered=plan.answered,
+            )
+            # Refused: fenced, or an earlier try of ours was still under way in the server and has landed now.
+            if not is_committed and not (end > after and await self._has_landed(connection, end)):
+                raise Fenced(f"partition {self._state.partition} is not at position {after} under our epoch")
 
-        await self._patience(append)
+        await self._patience(lambda: self._kept.run(append))
 
     async def _has_landed(self, connection: "Connection", position: int) -> bool:
         end = await read_end(connection, self._state.partition)
