@@ -1,11 +1,8 @@
 """What the scorer tells Prometheus."""
 
 import math
-import time
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,8 +10,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from fraudline.amqp.letters import DeadReason
 from fraudline_scorer.snapshot_metrics import SnapshotMetrics
+from fraudline_scorer.spread import Spread
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from fraudline.domain.verdict import Verdict
     from fraudline.postgres.commit import AppliedLabel, ScoredTransaction
     from fraudline.state.partition_state import PartitionState
     from fraudline_scorer.holes import Holes
@@ -81,15 +82,16 @@ class ScorerMetrics:
             "fraudline_stage_seconds", "Time that a batch spends up to each moment.", ["stage"], buckets=_SECONDS,
             registry=registry,
         )  # fmt: skip
+        self._stages: dict[str, Histogram] = {}
         self._oldest = Histogram(
             "fraudline_oldest_event_age_seconds", "Age of a batch's oldest transaction at scoring.", buckets=_SECONDS,
             registry=registry,
         )  # fmt: skip
-        self._end_to_end = Histogram(
+        self._end_to_end = Spread(
             "fraudline_end_to_end_seconds", "From acceptance to the committed verdict.", buckets=_SECONDS,
             registry=registry,
         )  # fmt: skip
-        self._score = Histogram("fraudline_score", "Calibrated probabilities given.", buckets=_SCORE, registry=registry)
+        self._score = Spread("fraudline_score", "Calibrated probabilities given.", buckets=_SCORE, registry=registry)
 
     def follow(self, standing: "Standing") -> None:
         """Ask how far behind the log this process is whenever the metrics are read."""
@@ -131,36 +133,39 @@ class ScorerMetrics:
         """Note what the producers' numbers lack."""
         self._holes.set(holes.open)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> "AbstractContextManager[object]":
         """Measure how long a batch takes to reach a moment of its life."""
-        started_at = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._stage.labels(name).observe(time.perf_counter() - started_at)
+        stage = self._stages.get(name)
+        if stage is None:
+            stage = self._stages[name] = self._stage.labels(name)
+        return stage.time()
 
     def note_committed(self, scored: "list[ScoredTransaction]", applied: "list[AppliedLabel]", plan: "Plan") -> None:
         """Count what a commit brought."""
-        committed_at = datetime.now(UTC)
         self._batch_events.observe(len(scored) + len(applied))
         self._duplicates.inc(plan.duplicates)
         self._conflicts.inc(sum(letter.reason in _CONFLICTS for letter in plan.letters))
         for weight, count in Tally(entry.effect.weight for entry in applied).items():
             self._labels.labels(str(weight)).inc(count)
-        decided = {entry.verdict.transaction_id: entry.verdict.decision for entry in scored} | plan.decided
-        for transaction_id, answered in plan.answered.items():
-            self._fallbacks.labels(answered.value, decided[transaction_id].value).inc()
-        if not scored:
-            return
         verdicts = [entry.verdict for entry in scored]
-        for (decision, model), count in Tally((v.decision.value, v.model) for v in verdicts).items():
-            self._verdicts.labels(decision, model).inc(count)
-        self._oldest.observe(max(0.0, *((v.scored_at - v.accepted_at).total_seconds() for v in verdicts)))
-        for verdict in verdicts:
-            self._end_to_end.observe(max(0.0, (committed_at - verdict.accepted_at).total_seconds()))
-            if math.isfinite(verdict.score):
-                self._score.observe(verdict.score)
+        if plan.answered:
+            decided = {verdict.transaction_id: verdict.decision for verdict in verdicts} | plan.decided
+            for transaction_id, answered in plan.answered.items():
+                self._fallbacks.labels(answered.value, decided[transaction_id].value).inc()
+        if verdicts:
+            self._note_verdicts(verdicts)
+
+    def _note_verdicts(self, verdicts: "list[Verdict]") -> None:
+        committed_at = datetime.now(UTC)
+        for (decision, model), count in Tally([(v.decision, v.model) for v in verdicts]).items():
+            self._verdicts.labels(decision.value, model).inc(count)
+        # A batch is scored in one moment.
+        oldest = verdicts[0].scored_at - min(verdict.accepted_at for verdict in verdicts)
+        self._oldest.observe(max(0.0, oldest.total_seconds()))
+        self._end_to_end.observe_all(
+            max(0.0, (committed_at - verdict.accepted_at).total_seconds()) for verdict in verdicts
+        )
+        self._score.observe_all([verdict.score for verdict in verdicts if math.isfinite(verdict.score)])
 
     def note_poison(self) -> None:
         """Count a batch whose computing failed."""
