@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -182,7 +181,7 @@ async def test_a_label_has_the_kernels_time_of_its_transaction_and_no_amount_whe
 ) -> None:
     usual = a_scored(1)
     ahead = msgspec.structs.replace(usual.accepted.data, occurred_at=usual.accepted.time + timedelta(minutes=4))
-    scored = replace(usual, accepted=msgspec.structs.replace(usual.accepted, data=ahead), base_amount=None)
+    scored = usual._replace(accepted=msgspec.structs.replace(usual.accepted, data=ahead), base_amount=None)
     accepted = (usual.accepted.time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     async with pool.acquire() as connection:
         await take_over(connection, 0, owner="test")

@@ -3,7 +3,7 @@
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 
@@ -34,8 +34,7 @@ class NotStorable(Exception):  # noqa: N818 - a state of the world, told as one
         self.sqlstate = sqlstate
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredTransaction:
+class ScoredTransaction(NamedTuple):
     """A transaction with its verdict; `base_amount` is what the kernel saw, None where no rate was known."""
 
     accepted: "TransactionAccepted"

@@ -1,7 +1,7 @@
 """Decoded → unseen: what a batch adds to the log, in order, after what is known already is set aside."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fraudline.amqp.letters import DeadReason, Letter
 from fraudline.domain.event import LabelReported, TransactionAccepted
@@ -22,23 +22,31 @@ if TYPE_CHECKING:
     from fraudline_scorer.deliveries import Received
 
 
-@dataclass(frozen=True, slots=True)
-class NewTransaction:
-    """A transaction that has no verdict yet."""
+class NewTransaction(NamedTuple):
+    """A transaction that has no verdict yet; `microseconds` is the kernel's time of it."""
 
     received: "Received"
     accepted: TransactionAccepted
     fingerprint: bytes
     base_amount: float | None
+    microseconds: int
 
     @property
-    def microseconds(self) -> int:
-        """The kernel's time of it."""
-        return microseconds(min(self.accepted.data.occurred_at, self.accepted.time))
+    def place(self) -> Place:
+        """Whose counters its labels touch."""
+        transaction = self.accepted.data
+        return Place(
+            transaction.card_id,
+            transaction.merchant_id,
+            transaction.device_id,
+            transaction.merchant_country,
+            transaction.customer_id,
+            self.base_amount,
+            self.microseconds,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class NewEffect:
+class NewEffect(NamedTuple):
     """A change of the counters of a transaction's entities, brought by a label."""
 
     received: "Received"
@@ -75,20 +83,24 @@ class Plan:
 
 def _transaction_logged(new: NewTransaction) -> LoggedEvent:
     transaction = new.accepted.data
-    return LoggedEvent(
-        is_transaction=True,
-        microseconds=new.microseconds,
-        weight=0,
-        base_amount=new.base_amount,
-        card_id=transaction.card_id,
-        merchant_id=transaction.merchant_id,
-        device_id=transaction.device_id,
-        merchant_country=transaction.merchant_country,
-        customer_id=transaction.customer_id,
-        latitude=transaction.latitude,
-        longitude=transaction.longitude,
-        billing_country=transaction.billing_country,
-        channel=transaction.channel,
+    # In the order of the fields: by name it would take three times as long, for every payment.
+    return LoggedEvent._make(
+        (
+            True,
+            new.microseconds,
+            0,
+            new.base_amount,
+            transaction.card_id,
+            transaction.merchant_id,
+            transaction.device_id,
+            transaction.merchant_country,
+            transaction.customer_id,
+            transaction.latitude,
+            transaction.longitude,
+            transaction.billing_country,
+            transaction.channel,
+            None,
+        )
     )
 
 
@@ -102,14 +114,13 @@ def _effect_logged(new: NewEffect) -> LoggedEvent:
 
 
 class Planner:
-    """Makes the plan of one batch; `known` is brought up to date as the batch goes on."""
+    """Makes the plan of one batch; the histories of `known` are brought up to date as the batch goes on."""
 
     def __init__(self, known: "Known", bundle: "Bundle", *, queue: str) -> None:
         self._known = known
         self._bundle = bundle
         self._queue = queue
-        self._new: dict[str, bytes] = {}
-        self._owners: dict[str, str] = {}
+        self._new: dict[str, NewTransaction] = {}
         self._plan = Plan()
 
     def plan(self, batch: "Sequence[Received]", *, refused: "dict[bytes, DeadReason]") -> Plan:
@@ -130,30 +141,21 @@ class Planner:
         transaction_id = transaction.transaction_id
         fingerprint = transaction.fingerprint(accepted.postedby)
         verdict = self._known.verdicts.get(transaction_id)
-        first = verdict.fingerprint if verdict is not None else self._new.get(transaction_id)
-        if first is not None and first != fingerprint:
-            self._conflict(received, transaction_id, fingerprint)
-            return
+        first = verdict or self._new.get(transaction_id)
         if first is not None:
+            if first.fingerprint != fingerprint:
+                self._conflict(received, transaction_id, fingerprint)
+                return
             self._plan.duplicates += 1
             if verdict is not None:
                 self._plan.seen_before.append(verdict)
             return
-        self._new[transaction_id] = fingerprint
-        self._owners[transaction_id] = accepted.postedby
         rate = self._bundle.rate(transaction.currency, transaction.occurred_at.date())
-        new = NewTransaction(received, accepted, fingerprint, base_amount(transaction.amount, rate))
+        moment = microseconds(min(transaction.occurred_at, accepted.time))
+        new = NewTransaction(received, accepted, fingerprint, base_amount(transaction.amount, rate), moment)
+        self._new[transaction_id] = new
         self._plan.entries.append(new)
         # Reports that waited for it count from here on.
-        self._known.places[transaction_id] = Place(
-            transaction.card_id,
-            transaction.merchant_id,
-            transaction.device_id,
-            transaction.merchant_country,
-            transaction.customer_id,
-            new.base_amount,
-            new.microseconds,
-        )
         if (history := self._known.histories.get(transaction_id)) is not None:
             self._apply(received, transaction_id, history)
 
@@ -179,14 +181,19 @@ class Planner:
         """Note what a client was told of its own transaction, which came before it; others' are nobody's business."""
         transaction_id = answered.data.transaction_id
         verdict = self._known.verdicts.get(transaction_id)
-        owner = self._owners.get(transaction_id) if verdict is None else verdict.posted_by
+        if verdict is not None:
+            owner: str | None = verdict.posted_by
+        else:
+            new = self._new.get(transaction_id)
+            owner = None if new is None else new.accepted.postedby
         if owner == answered.postedby:
             self._plan.answered.setdefault(transaction_id, answered.data.decision)
             if verdict is not None:
                 self._plan.decided[transaction_id] = verdict.decision
 
     def _apply(self, received: "Received", transaction_id: str, history: LabelHistory) -> None:
-        place = self._known.places.get(transaction_id)
+        new = self._new.get(transaction_id)
+        place = self._known.places.get(transaction_id) if new is None else new.place
         if place is None:
             return
         history.is_known = True

@@ -83,7 +83,8 @@ def _decided(
                 entry,
                 position=position,
                 score=values[row],
-                features=features[row],
+                features=features,
+                row=row,
                 scored_at=scored_at,
             )
             scored.append(ScoredTransaction(entry.accepted, verdict, entry.base_amount))
@@ -100,6 +101,7 @@ def _verdict(
     position: int,
     score: float,
     features: "NDArray[np.float64]",
+    row: int,
     scored_at: datetime,
 ) -> Verdict:
     bundle = state.bundle
@@ -119,5 +121,5 @@ def _verdict(
         model=bundle.label,
         policy=bundle.policy,
         scored_at=scored_at,
-        features=features.astype("<f8").tobytes() if is_flagged else None,
+        features=features[row].astype("<f8").tobytes() if is_flagged else None,
     )
