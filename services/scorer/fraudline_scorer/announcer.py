@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from aio_pika import DeliveryMode, Message
+from aio_pika import DeliveryMode
+from aiormq import spec
 
 from fraudline.amqp.connection import SET_UP_SECONDS, broker_call
 from fraudline.amqp.topology import DEAD, VERDICTS, verdict_key
@@ -14,7 +15,8 @@ from fraudline.domain.policy import Decision
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from aio_pika.abc import AbstractConnection, AbstractExchange
+    from aio_pika.abc import AbstractChannel, AbstractConnection
+    from aiormq.channel import Channel as DriverChannel
 
     from fraudline.amqp.letters import Letter
     from fraudline.domain.verdict import Verdict
@@ -25,11 +27,14 @@ CONFIRM_SECONDS = 600.0
 
 
 class Announcer:
-    """Publishes on a connection that only publishes: a broker in alarm stalls it without stalling the consumer."""
+    """Publishes on a connection that only publishes: a broker in alarm stalls it without stalling the consumer.
 
-    def __init__(self, verdicts: "AbstractExchange", dead: "AbstractExchange") -> None:
-        self._verdicts = verdicts
-        self._dead = dead
+    It hands its messages to the driver below aio-pika, whose own message and exchange cost as much again.
+    """
+
+    def __init__(self, channel: "AbstractChannel", driver: "DriverChannel") -> None:
+        self._channel = channel  # the driver's part lives as long as this
+        self._driver = driver
 
     @classmethod
     async def on(cls, connection: "AbstractConnection") -> "Announcer":
@@ -40,7 +45,7 @@ class Announcer:
         """
         async with broker_call(SET_UP_SECONDS, to="open the channel for verdicts"):
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-            return cls(await channel.get_exchange(VERDICTS), await channel.get_exchange(DEAD))
+            return cls(channel, cast("DriverChannel", await channel.get_underlay_channel()))
 
     async def announce(self, verdicts: "Iterable[Verdict]", letters: "Iterable[Letter]") -> None:
         """Publish verdict events and letters, and wait for every confirm, ten minutes at most.
@@ -66,14 +71,28 @@ class Announcer:
                 raise outcome
 
     async def _publish(self, decision: Decision, body: bytes) -> None:
-        message = Message(body, content_type="application/x-ndjson", delivery_mode=DeliveryMode.PERSISTENT)
+        properties = spec.Basic.Properties(content_type="application/x-ndjson", delivery_mode=DeliveryMode.PERSISTENT)
         is_flagged = decision is not Decision.APPROVE
         async with broker_call(CONFIRM_SECONDS, to="confirm verdicts"):
-            await self._verdicts.publish(message, routing_key=verdict_key(decision), mandatory=is_flagged)
+            await self._confirmed(VERDICTS, verdict_key(decision), body, properties, must_arrive=is_flagged)
 
     async def _bury(self, letter: "Letter") -> None:
+        message = letter.message()
         async with broker_call(CONFIRM_SECONDS, to="confirm a dead letter"):
-            await self._dead.publish(letter.message(), routing_key=letter.queue, mandatory=True)
+            await self._confirmed(DEAD, letter.queue, message.body, message.properties, must_arrive=True)
+
+    async def _confirmed(
+        self, exchange: str, routing_key: str, body: bytes, properties: spec.Basic.Properties, *, must_arrive: bool
+    ) -> None:
+        # Not until the socket has taken it: what waits there is one batch at most, since its confirm is waited for.
+        await self._driver.basic_publish(
+            body,
+            exchange=exchange,
+            routing_key=routing_key,
+            properties=properties,
+            mandatory=must_arrive,
+            wait=False,
+        )
 
 
 def _bodies(verdicts: "list[Verdict]") -> "Iterator[bytes]":
