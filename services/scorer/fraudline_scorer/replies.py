@@ -8,13 +8,15 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from aio_pika import DeliveryMode, Message
+from aio_pika import DeliveryMode
+from aiormq import spec
 
 from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call
 from fraudline.amqp.topology import CONFLICT, SCORED
 
 if TYPE_CHECKING:
-    from aio_pika.abc import AbstractConnection, AbstractExchange
+    from aio_pika.abc import AbstractChannel, AbstractConnection
+    from aiormq.abc import AbstractChannel as DriverChannel
 
     from fraudline.domain.verdict import Verdict
     from fraudline_scorer.line import Batch, Committed
@@ -25,8 +27,9 @@ SEND_SECONDS = 0.25
 class Replies:
     """Sends each ingest process that waits at most one message a batch, to the queue that it named."""
 
-    def __init__(self, exchange: "AbstractExchange") -> None:
-        self._exchange = exchange
+    def __init__(self, channel: "AbstractChannel", driver: "DriverChannel") -> None:
+        self._channel = channel  # the driver's part lives as long as this
+        self._driver = driver
 
     @classmethod
     async def on(cls, connection: "AbstractConnection") -> "Replies":
@@ -36,17 +39,18 @@ class Replies:
             DependencyAway: The broker did not answer.
         """
         async with broker_call(SET_UP_SECONDS, to="open the channel for replies"):
-            return cls((await connection.channel(publisher_confirms=False)).default_exchange)
+            channel = await connection.channel(publisher_confirms=False)
+            return cls(channel, await channel.get_underlay_channel())
 
     async def send(self, batch: "Batch", committed: "list[Committed]") -> None:
         """Tell whoever waits for transactions of a batch what was committed, or that the id has other content."""
         for queue, lines in replies_to(batch, committed).items():
-            message = Message(
-                b"\n".join(lines), content_type="application/x-ndjson", delivery_mode=DeliveryMode.NOT_PERSISTENT
+            properties = spec.Basic.Properties(
+                content_type="application/x-ndjson", delivery_mode=DeliveryMode.NOT_PERSISTENT
             )
             try:
                 async with asyncio.timeout(SEND_SECONDS):
-                    await self._exchange.publish(message, routing_key=queue, mandatory=False)
+                    await self._driver.basic_publish(b"\n".join(lines), routing_key=queue, properties=properties)
             except LOST:
                 # If the connection is gone, the session finds out by what has to arrive.
                 return
