@@ -135,7 +135,9 @@ def test_a_time_is_kept_to_the_microsecond_whatever_its_offset(moment: datetime)
     transaction = a_transaction(occurred_at=moment.isoformat())
 
     assert transaction.occurred_at == moment
-    assert datetime.fromisoformat(rfc3339(transaction.occurred_at)) == moment
+    written = rfc3339(transaction.occurred_at)
+    assert written == transaction.occurred_at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    assert datetime.fromisoformat(written) == moment
 
 
 @given(st.text(max_size=40))

@@ -2,7 +2,6 @@
 
 import math
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,10 +11,6 @@ from fraudline.domain.transaction import rfc3339
 
 MICROSECONDS_PER_MILLISECOND = 1000
 VERDICT_TYPE = "fraudline.verdict.v1"
-
-
-# All verdicts of a batch are scored at one moment.
-_written = lru_cache(maxsize=16)(rfc3339)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -64,7 +59,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             "reasons_status": self.reasons_status,
             "model": self.model,
             "policy": self.policy,
-            "scored_at": _written(self.scored_at),
+            "scored_at": rfc3339(self.scored_at),
             "latency_ms": self.latency_ms,
         }
 
@@ -82,7 +77,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             "type": VERDICT_TYPE,
             "source": f"/fraudline/scorer/{self.partition}",
             "id": f"verdict-{self.transaction_id}",
-            "time": _written(self.scored_at),
+            "time": rfc3339(self.scored_at),
             "data": self.public() | as_scored,
         }
         return msgspec.json.encode(event)
