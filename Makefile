@@ -31,6 +31,7 @@ bench: setup
 	.venv/bin/python tests/bench/snapshots.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/takeover.py
 	.venv/bin/python tests/bench/simulated.py
+	.venv/bin/python tests/bench/detection.py --weeks 1
 	PYTHONPATH=tests .venv/bin/python tests/bench/explainer.py
 	PYTHONPATH=tests .venv/bin/python tests/bench/alerts.py
 	.venv/bin/python tests/bench/throughput.py

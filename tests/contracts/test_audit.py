@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,10 @@ async def test_the_audit_finds_every_tampered_score_and_every_missing_position(
     found = await audit(system.database_url, system.model)
     assert [(difference.partition, difference.position) for difference in found.differences] == [(0, position)]
 
+    await database.execute("update fraudline.verdicts set score = null where position = $1 and partition = 0", position)
+    found = await audit(system.database_url, system.model)
+    assert [(difference.position, math.isnan(difference.stored)) for difference in found.differences] == [(117, True)]
+
     # Amounts that are not those of the log any more give other scores, to them and to what comes after.
     await database.execute("update fraudline.transactions set base_amount = base_amount * 50 where position <= 20")
     assert (await audit(system.database_url, system.model)).differing > 1
@@ -64,7 +69,9 @@ async def test_the_audit_finds_every_tampered_score_and_every_missing_position(
 @pytest.mark.parametrize(
     ("result", "exit_code", "told"),
     [
-        (AuditResult(positions=3, of_other_models=3), 1, "No score could be compared: all 3 are of other models"),
+        (AuditResult(positions=3, of_other_models=3), 1, "No score could be compared: 3 are of other models"),
+        (AuditResult(positions=3, without_score=3), 1, "3 verdicts have no score"),
+        (AuditResult(positions=3, checked=1, without_score=2), 0, "2 verdicts have no score"),
         (AuditResult(positions=3, checked=1, of_other_models=2), 0, "2 scores of other models were not compared"),
         (AuditResult(), 0, "0 scores compared"),
     ],

@@ -1,6 +1,7 @@
 """`fraudline audit`: every stored score again, bit for bit."""
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -46,14 +47,19 @@ def _summary(result: AuditResult) -> str:
     ]
     if result.of_other_models:
         lines.append(
-            f"No score could be compared: all {result.of_other_models:,} are of other models; name their bundle by "
-            "--model"
+            f"No score could be compared: {result.of_other_models:,} are of other models; name their bundle by --model"
             if result.proves_nothing
             else f"{result.of_other_models:,} scores of other models were not compared; name their bundle by --model"
         )
+    if result.without_score:
+        lines.append(f"{result.without_score:,} verdicts have no score: the model gives none, and a person decided")
     lines += [
         f"partition {difference.partition}, position {difference.position}: "
-        f"stored {difference.stored!r}, computed {difference.computed!r}"
+        f"stored {_shown(difference.stored)}, computed {_shown(difference.computed)}"
         for difference in result.differences
     ]
     return "\n".join(lines)
+
+
+def _shown(score: float) -> str:
+    return "no score" if math.isnan(score) else repr(score)

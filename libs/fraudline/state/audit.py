@@ -4,6 +4,7 @@ The proof that no event counted twice, out of order or not at all.
 """
 
 import asyncio
+import math
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,7 +41,11 @@ class Difference:
 
 @dataclass(slots=True)
 class AuditResult:
-    """What was repeated: all positions, scores compared and not compared (another model, none), what differed."""
+    """What was repeated: all positions, scores compared and not compared (of another model; none, then as now).
+
+    A verdict without a score that the model gives now differs, as one with another score does: either the model failed
+    for a reason that is not in the log, or somebody took the score away.
+    """
 
     positions: int = 0
     checked: int = 0
@@ -51,17 +56,17 @@ class AuditResult:
 
     @property
     def proves_nothing(self) -> bool:
-        """Whether there were scores, and all of them of other models."""
-        return self.of_other_models > 0 and not self.checked
+        """Whether there were verdicts, and none of them was compared."""
+        return self.of_other_models + self.without_score > 0 and not self.checked
 
     def compare(self, row: "asyncpg.Record", computed: float, *, partition: int, model: str) -> None:
         """Take in one stored score; the first hundred that differ are kept."""
         if row["model"] != model:
             self.of_other_models += 1
             return
-        stored = row["score"]
-        if stored is None:
-            # The model failed then, and a person decided.
+        stored = math.nan if row["score"] is None else row["score"]
+        if math.isnan(stored) and math.isnan(computed):
+            # The model fails on it, and a person decided.
             self.without_score += 1
             return
         self.checked += 1
