@@ -11,7 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fraudline.kernel.events import TRANSACTION
 from fraudline.kernel.kernel import Kernel
+from fraudline.kernel.registry import known_after_days
 from fraudline.models.bundle import Bundle, BundleError
 from fraudline.models.errors import TrainingRefused
 from fraudline.models.histories.history import History
@@ -121,20 +123,24 @@ def test_the_model_is_better_than_chance_on_the_days_that_judge(trained: Path) -
     assert metrics.recall > 0.1
 
 
-def test_probabilities_are_what_production_would_have_given(history: History, trained: Path) -> None:
-    loaded, events = Bundle.load(trained), point_in_time(history, RATES)
-    start = history.index_of(loaded.manifest.data.measuring.first)
+def test_what_is_learned_from_is_what_production_computes_bit_for_bit(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fraudline.models.training.examples.EVENTS_A_STEP", 4096)
+    delay, start = timedelta(days=2), history.index_of(FIRST_DAY + timedelta(days=5)) + 17
+    events = point_in_time(history, RATES, delay)
 
-    # As production would: event by event, each batch as it came.
-    kernel, features = Kernel(), []
+    learned = warm(history, RATES, label_delay=delay, start=start, max_entities=100_000, progress=no_progress)
+
+    # As production would: each batch as it came.
+    kernel, features = Kernel(100_000, known_after_days(delay)), []
     edges = [0, *sorted(np.random.default_rng(3).integers(len(events), size=500).tolist()), len(events)]
     for begin, end in pairwise(edges):
         features.append(kernel.apply(events.part(begin, end)))
         kernel.settle()
-    probabilities = loaded.predict(np.concatenate(features)[start:])
-
-    flagged = probabilities >= loaded.thresholds.review
-    assert float(flagged.mean()) == loaded.manifest.metrics.share_flagged
+    assert (events.kind != TRANSACTION).any()
+    assert learned.features.tobytes() == np.concatenate(features)[start:].tobytes()
+    assert learned.is_fraud.tobytes() == history.frauds[start:].tobytes()
 
 
 def test_a_model_that_is_grown_again_says_that_its_figures_are_anothers(
@@ -251,8 +257,15 @@ def test_amounts_without_a_rate_are_counted_and_huge_ones_learned_from(tmp_path:
 
     bundle = a_trained_bundle(tmp_path / "bundle", huge, rates=Rates.decode("EUR", b"{}"))
 
-    foreign = (history.frame["currency"] != "EUR").sum()
-    assert manifest_of(bundle).data.amounts_without_rate == foreign > 0
+    manifest = manifest_of(bundle)
+    data, metrics = manifest.data, manifest.metrics
+    is_foreign = history.frame["currency"] != "EUR"
+    assert data.amounts_without_rate == is_foreign.sum() > 0
+    # Whatever has no rate is reviewed, and every figure counts it so.
+    assert metrics.share_flagged >= is_foreign[history.index_of(data.measuring.first) :].mean()
+    assert metrics.share_flagged == sum(week.flagged for week in metrics.by_week) / data.measuring.transactions
+    assert metrics.precision == pytest.approx(metrics.figures["precision"].value)
+    assert metrics.recall == pytest.approx(metrics.figures["recall"].value)
 
 
 def refused(tmp_path: Path, history: History, **options: Any) -> str:

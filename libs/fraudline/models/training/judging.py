@@ -73,7 +73,8 @@ def metrics_of(judged: Judged, *, is_in_sample: bool) -> Metrics:
     """Return the figures as a manifest keeps them."""
     figures = judged.evaluation.figures
     scored = judged.scored
-    flagged = scored.score >= judged.thresholds.review
+    # By the decisions: what has no rate is reviewed whatever its score.
+    flagged = scored.is_flagged
     caught = int((flagged & scored.is_fraud).sum())
     return Metrics(
         is_in_sample=is_in_sample,
