@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fraudline.domain.policy import NEVER, Decision, decide
 from fraudline.kernel.registry import FEATURES
 from fraudline.models.booster import load_booster, raw_scores
 from fraudline.models.bundle import Bundle, BundleError, write_bundle
@@ -41,7 +42,7 @@ def test_a_bundle_says_what_it_is(bundle: Path) -> None:
     assert loaded.label == f"small-{loaded.version}"
     assert loaded.policy.startswith("thresholds-")
     assert loaded.base_currency == "EUR"
-    assert 0 < loaded.thresholds.review <= loaded.thresholds.decline <= 1
+    assert 0 < loaded.thresholds.review <= loaded.thresholds.decline <= NEVER
 
 
 def test_loading_prints_nothing(bundle: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +172,18 @@ def test_thresholds_that_make_no_sense_are_told(bundle: Path, thresholds: dict[s
 
     assert error.file == str(bundle / "manifest.json")
     assert told in error.reason
+
+
+def test_a_threshold_of_1_is_reached_by_no_score(bundle: Path) -> None:
+    before = json.loads((bundle / "manifest.json").read_bytes())["thresholds"]
+
+    def decided(**thresholds: float) -> Decision:
+        reseal(bundle, thresholds=before | thresholds)
+        return decide(1.0, has_rate=True, thresholds=Bundle.load(bundle).thresholds)[0]
+
+    assert decided(review=0.5, decline=0.999) is Decision.DECLINE
+    assert decided(review=0.5, decline=1.0) is Decision.REVIEW
+    assert decided(review=1.0, decline=1.0) is Decision.APPROVE
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Decision(StrEnum):
@@ -27,10 +27,13 @@ MODEL_UNAVAILABLE = Reason("model_unavailable", "The model gave no usable score.
 POLICY_CODES = frozenset({UNKNOWN_RATE.code, MODEL_UNAVAILABLE.code})
 """The codes of all reasons that are known at scoring; the model's are added to a flagged verdict afterwards."""
 
+NEVER: Final = math.nextafter(1.0, 2.0)
+"""The threshold that no probability reaches, not even 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Probabilities from which a transaction is reviewed or declined; 0 < `review` <= `decline`."""
+    """Probabilities from which a transaction is reviewed or declined; 0 < `review` <= `decline` <= `NEVER`."""
 
     review: float
     decline: float

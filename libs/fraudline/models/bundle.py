@@ -25,11 +25,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from fraudline.domain.policy import Thresholds
 from fraudline.kernel.registry import FEATURES, KERNEL_VERSION, known_after_days
 from fraudline.models.booster import contributions, load_booster, raw_scores
 from fraudline.models.errors import BundleError
-from fraudline.models.manifest import CARD_FILE, FORMAT, MANIFEST_FILE, MODEL_FILE, RATES_FILE, REPORT_FILE, Manifest
+from fraudline.models.manifest import (
+    CARD_FILE,
+    FORMAT,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    RATES_FILE,
+    REPORT_FILE,
+    Manifest,
+    ThresholdsEntry,
+)
 from fraudline.models.rates import Rates
 from fraudline.models.trees import Tree, check_trees
 
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
 
     from fraudline.models.forest import Forest
 
-__all__ = ["Bundle", "BundleError", "Thresholds"]
+__all__ = ["Bundle", "BundleError"]
 
 MAX_BYTES = {
     MANIFEST_FILE: 4 << 20,
@@ -65,8 +73,8 @@ class Bundle:
         self.name = manifest.name
         self.version = manifest.version
         self.label = f"{manifest.name}-{manifest.version}"
-        self.thresholds = Thresholds(manifest.thresholds.review, manifest.thresholds.decline)
-        self.policy = _policy_label(self.thresholds)
+        self.thresholds = manifest.thresholds.thresholds()
+        self.policy = _policy_label(manifest.thresholds)
         self.base_currency = manifest.base_currency
         self.rates = rates
         self._model = model
@@ -267,6 +275,6 @@ def _first_difference(features: list[str]) -> str | None:
     return None
 
 
-def _policy_label(thresholds: Thresholds) -> str:
+def _policy_label(thresholds: ThresholdsEntry) -> str:
     text = f"{thresholds.review.hex()} {thresholds.decline.hex()}"
     return f"thresholds-{hashlib.sha256(text.encode()).hexdigest()[:_POLICY_DIGITS]}"

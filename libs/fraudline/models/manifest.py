@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from fraudline.domain.policy import NEVER, Thresholds
 from fraudline.models.calibration import MAX_KNOTS, Calibration, Isotonic, Sigmoid
 from fraudline.models.recipe import Imbalance
 
@@ -169,6 +170,7 @@ class ThresholdsEntry(_Part):
 
     Money is in the base currency, and `…_per_day` an average over the days of calibration: what the decisions would
     have cost there, what approving everything would have, how many alerts there would have been, and of how many.
+    A threshold of 1 is not used: no score reaches it, not even 1.
     """
 
     review: float = Field(gt=0, le=1)
@@ -186,6 +188,10 @@ class ThresholdsEntry(_Part):
         if self.review > self.decline:
             raise ValueError("`review` is above `decline`")
         return self
+
+    def thresholds(self) -> Thresholds:
+        """Return what decisions go by."""
+        return Thresholds(*(NEVER if value >= 1 else value for value in (self.review, self.decline)))
 
 
 class Golden(_Part):

@@ -153,8 +153,9 @@ def _data(options: Options, history: History, examples: Examples, learned: Learn
 def _thresholds_entry(options: Options, learned: Learned) -> ThresholdsEntry:
     choice, budget = learned.choice, options.budget
     return ThresholdsEntry(
-        review=choice.thresholds.review,
-        decline=choice.thresholds.decline,
+        # In a manifest 1 stands for a threshold that is not used.
+        review=min(choice.thresholds.review, 1.0),
+        decline=min(choice.thresholds.decline, 1.0),
         chosen_by=thresholds_sentence(choice, budget, options.rates.base_currency),
         review_cost=budget.review_cost,
         decline_cost=budget.decline_cost,

@@ -6,14 +6,19 @@ by score, the cost of flagging the first k and declining the first j of them is 
 j, so one pass finds the best j for every k.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudline.domain.policy import Thresholds
+from fraudline.domain.policy import NEVER, Thresholds
 from fraudline.models.errors import TrainingRefused
 from fraudline.models.training.costs import Budget
+
+_SUREST: Final = math.nextafter(1.0, 0.0)
+"""A score of 1 counts as this: a threshold between the two would be 1, which stands for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def choose_thresholds(
     known = np.isfinite(amounts)
     without_rate = int((~known).sum())
     order = np.argsort(-probability[known], kind="stable")
-    score, fraud = probability[known][order], is_fraud[known][order]
+    score, fraud = np.minimum(probability[known][order], _SUREST), is_fraud[known][order]
     lost = np.where(fraud, amounts[known][order], 0.0)
     # Places where the ranking may be cut: before all, and wherever the next probability is another one.
     cuts = np.concatenate([[0], np.flatnonzero(np.diff(score)) + 1, [len(score)]])
@@ -93,9 +98,9 @@ def refuse_unknown_amounts(amounts: NDArray[np.float64]) -> None:
 
 
 def _threshold(score: NDArray[np.float64], flagged: int) -> float:
-    """Return the probability from which on exactly the first `flagged` are taken; 1 for none."""
+    """Return the probability from which on exactly the first `flagged` are taken; `NEVER` for none."""
     if not flagged:
-        return 1.0
+        return NEVER
     # Halfway to the next: what comes later falls on either side as it is nearer to the one or the other.
     lowest = float(score[flagged - 1])
     next_one = float(score[flagged]) if flagged < len(score) else 0.0
