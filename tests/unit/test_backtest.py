@@ -1,5 +1,6 @@
 """A backtest says what production would have said: the same code, and nothing of what came later."""
 
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -191,14 +192,39 @@ def test_the_file_holds_the_verdicts_to_the_last_bit(
 ) -> None:
     output = tmp_path / f"verdicts.{suffix}"
 
-    result = backtested(transactions, folder, output, "--label-delay", "1d")
+    result = backtested(transactions, folder, output)
 
     assert result.exit_code == 0
     assert read_verdicts(output).equals(verdicts)
     assert f"{verdicts.height:,}" in result.output
     assert "figures over these days flatter" in result.output
     assert "UTC; judge from then on" in result.output
+    assert "where the model was trained" not in result.output
     assert [file.name for file in tmp_path.iterdir()] == [output.name]
+
+
+def test_what_is_not_as_where_the_model_was_trained_is_told(tmp_path: Path, transactions: Path, folder: Path) -> None:
+    output = tmp_path / "verdicts.parquet"
+
+    result = backtested(transactions, folder, output, "--label-delay", "36h", "--max-entities", "2000")
+
+    assert result.exit_code == 0
+    assert "36h here, 1d where the model was trained" in result.output
+    assert re.search(r"at most 2,000 here, [\d,]+ where the model was trained", result.output)
+
+
+def test_what_the_model_died_of_first_is_told(
+    tmp_path: Path, transactions: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_bundle: Bundle, _features: np.ndarray) -> np.ndarray:
+        raise MemoryError("no room for [a] row")
+
+    monkeypatch.setattr(Bundle, "predict", fail)
+    monkeypatch.setattr(Bundle, "_check_golden", lambda *_given, **_named: None)
+
+    result = backtested(transactions, folder, tmp_path / "verdicts.parquet")
+
+    assert "a person decides; first of MemoryError: no room for [a] row" in re.sub(r"[\s│]+", " ", result.output)
 
 
 def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from fraudline.cli.delay import parse_delay
+from fraudline.cli.delay import parse_delay, write_delay
 
 DAY = timedelta(days=1)
 
@@ -21,6 +21,11 @@ DAY = timedelta(days=1)
 )
 def test_a_delay_is_a_number_and_its_unit(text: str, delay: timedelta) -> None:
     assert parse_delay(text) == delay
+    assert parse_delay(write_delay(delay)) == delay
+
+
+def test_a_delay_is_written_in_its_largest_whole_unit() -> None:
+    assert [write_delay(delay) for delay in (7 * DAY, 1.5 * DAY, timedelta(seconds=90))] == ["7d", "36h", "90s"]
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "-7d", "7 days", "1.5h", "9999999d", "7w"])

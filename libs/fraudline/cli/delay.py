@@ -20,3 +20,9 @@ def parse_delay(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no delay; write a whole number and s, m, h or d, like 7d.")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def write_delay(delay: timedelta) -> str:
+    """Return a delay of whole seconds as `parse_delay` reads it, in the largest unit that leaves nothing over."""
+    sizes = ((letter, timedelta(**{unit: 1})) for letter, unit in reversed(_UNITS.items()))
+    return next(f"{delay // size}{letter}" for letter, size in sizes if not delay % size)
