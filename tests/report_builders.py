@@ -58,6 +58,7 @@ def a_training(side: Side | None = None, **changes: object) -> TrainingReport:
         label_delay_seconds=7 * 86_400,
         labels_known_until="2018-08-09 00:00 UTC",
         amounts_without_rate=12,
+        invented_amounts=0,
         costs=Costs(review=3.0, decline=10.0),
         most_alerts_per_day=95.3,
         growth="the trees were grown on the days of training, and all figures are theirs",

@@ -3,11 +3,12 @@
 from datetime import date
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
 from fraudline.domain.money import decimals_of
 from fraudline.models.rates import Rates
-from fraudline.models.starter_rates import starter_rates
+from fraudline.models.starter_rates import converted_by_invention, starter_rates
 from fraudline.simulation.places import COUNTRIES, DECIMALS
 
 RATES = Rates.decode("EUR", b'{"USD": [["2026-01-01", "0.92"], ["2026-03-01", "0.95"]]}')
@@ -50,6 +51,15 @@ def test_the_starter_rates_know_every_currency_of_the_simulated_world(base_curre
 def test_a_base_currency_without_starter_rates_is_refused_with_the_way_out() -> None:
     with pytest.raises(ValueError, match="--rates"):
         starter_rates("NOK")
+
+
+def test_amounts_that_invented_rates_convert_are_counted_and_those_of_given_ones_are_not() -> None:
+    currencies = pl.Series(["EUR", "USD", "USD", "MRU"])
+
+    assert converted_by_invention(currencies, starter_rates()) == 2
+    assert converted_by_invention(currencies, starter_rates("USD")) == 1
+    assert converted_by_invention(currencies, RATES) == 0
+    assert converted_by_invention(currencies, Rates("NOK", {})) == 0
 
 
 def test_the_simulated_world_pays_in_the_decimals_of_its_currencies() -> None:

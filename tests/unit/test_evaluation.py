@@ -173,6 +173,8 @@ def test_verdicts_of_each_format_are_measured_alike(
     assert f"{missing:,} transactions have no score" in result.output
     assert f"{expected.figures['auc_roc'].value:.3f}" in result.output
     assert f"{expected.frauds:,} frauds" in result.output
+    foreign = int((history.frame["currency"] != "EUR").sum())
+    assert f"{foreign:,} amounts are converted by invented exchange rates" in result.output
 
 
 def test_two_files_are_compared_on_what_both_judged(tmp_path: Path, history: History, transactions: Path) -> None:
@@ -188,7 +190,19 @@ def test_two_files_are_compared_on_what_both_judged(tmp_path: Path, history: His
     assert "own.parquet (second) against other.csv (first)" in result.output
     assert "100 verdicts are left out" in result.output
     assert "their cards were known to be compromised" in result.output
-    assert "own.parquet" in report.read_text()
+    page = report.read_text()
+    assert "own.parquet" in page
+    assert "amounts are converted by invented exchange rates" in page
+
+
+def test_the_report_draws_the_costs_that_it_is_told(tmp_path: Path, history: History, transactions: Path) -> None:
+    verdicts, report = tmp_path / "verdicts.parquet", tmp_path / "report.html"
+    write_verdicts(verdicts_on(history), verdicts)
+
+    evaluated(verdicts, transactions, "--report", report, "--review-cost", "4.5", "--decline-cost", "70")
+
+    said = report.read_text().replace("\u202f", " ").replace("\u00a0", " ")
+    assert "a review 4.50 EUR, a good customer turned away 70 EUR" in said
 
 
 BROKEN = {
@@ -231,6 +245,7 @@ def test_files_that_do_not_fit_are_refused_in_a_sentence(tmp_path: Path, history
         ((file, unlabelled), "does not say which transactions are fraud"),
         ((elsewhere, transactions, "--against", tmp_path / "first.parquet"), "no transaction in common"),
         ((file, transactions, "--label-delay", "soon"), "is no delay"),
+        ((file, transactions, "--decline-cost", "-1"), "--decline-cost is -1"),
         ((file, transactions, "--report", transactions), "is what is read"),
         ((file, transactions, "--report", unlabelled), "is there already; choose another name"),
         ((file, transactions, "--report", tmp_path / "none" / "r.html"), "its folder does not exist"),

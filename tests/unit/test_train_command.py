@@ -1,5 +1,6 @@
 """`fraudline train`: from a file to a bundle, and in a sentence what is wrong."""
 
+import dataclasses
 import json
 import re
 from datetime import date
@@ -17,6 +18,7 @@ from fraudline.models.errors import FileRefused
 from fraudline.models.histories.files import write_transactions
 from fraudline.models.histories.history import History
 from fraudline.models.histories.labels_file import with_labels
+from fraudline.models.recipe import Recipe
 from fraudline.models.starter_rates import starter_rates
 from model_builders import SMALL, a_simulated_history, at, model_of
 
@@ -31,6 +33,10 @@ def history() -> History:
 @pytest.fixture(autouse=True)
 def _small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fraudline.cli.train.STANDARD", SMALL)
+
+
+def plain(output: str) -> str:
+    return re.sub(r"[\s│]+", " ", output)
 
 
 def command(*arguments: object) -> Any:
@@ -49,6 +55,10 @@ def test_the_command_trains_from_a_file_and_sums_up(tmp_path: Path, history: His
     assert "labels known until" in result.output
     assert "if all is approved" in result.output
     assert "in sample" not in result.output
+    invented = int((history.frame["currency"] != "EUR").sum())
+    assert f"invented, for {invented:,} amounts that are not in EUR" in plain(result.output)
+    for file in ("model-card.md", "report.html"):
+        assert f"{invented:,} transactions had amounts in other currencies" in (tmp_path / "bundle" / file).read_text()
     assert (tmp_path / "bundle" / "model.txt").read_bytes() == (trained / "model.txt").read_bytes()
 
 
@@ -77,6 +87,8 @@ def test_the_command_takes_days_delay_currency_and_rates(tmp_path: Path, history
     assert manifest.data.label_delay_seconds == 2 * 86_400
     assert manifest.data.amounts_without_rate > 0
     assert "without a rate" in result.output
+    assert "invented" not in result.output
+    assert "invented" not in (tmp_path / "bundle" / "model-card.md").read_text()
 
 
 def labels_of(history: History, folder: Path, *more: str) -> Path:
@@ -162,4 +174,19 @@ def test_where_frauds_are_too_few_to_measure_on_others_that_is_said(tmp_path: Pa
     assert manifest.data.measuring == manifest.data.calibration
     assert (manifest.data.calibration.first, manifest.data.calibration.last) == (at(12).date(), at(13).date())
     assert "in sample" in result.output
-    assert "alerts a day of at most 0.5" in re.sub(r"[\s│]+", " ", result.output)
+    assert "alerts a day of at most 0.5" in plain(result.output)
+
+
+def test_trees_that_ended_at_the_most_there_can_be_are_told(
+    tmp_path: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_transactions(history.frame, tmp_path / "history.parquet")
+
+    def told(folder: Path, recipe: Recipe) -> list[bool]:
+        monkeypatch.setattr("fraudline.cli.train.STANDARD", recipe)
+        result = command(tmp_path / "history.parquet", "--output", folder)
+        return ["ended at max_trees" in text for text in (plain(result.output), (folder / "model-card.md").read_text())]
+
+    assert told(tmp_path / "capped", dataclasses.replace(SMALL, max_trees=3)) == [True, True]
+    patient = dataclasses.replace(SMALL, max_trees=60, early_stopping_rounds=2)
+    assert told(tmp_path / "stopped", patient) == [False, False]

@@ -8,7 +8,7 @@ import typer
 
 from fraudline.cli.console import wide_console
 from fraudline.cli.delay import LabelDelay, parse_delay
-from fraudline.cli.evaluation_tables import comparison_tables, evaluation_tables, notes
+from fraudline.cli.evaluation_tables import INVENTED, comparison_tables, evaluation_tables, notes
 from fraudline.cli.exchange_rates import BaseCurrency, RatesFile, read_rates
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.errors import FraudlineError
@@ -21,10 +21,9 @@ from fraudline.models.histories.whole_file import check_place, whole
 from fraudline.models.report.costs import Costs
 from fraudline.models.report.evaluation_page import evaluation_report
 from fraudline.models.report.facts import EvaluationReport, Side
-from fraudline.models.training.costs import DECLINE_COST, REVIEW_COST
+from fraudline.models.training.costs import DECLINE_COST, REVIEW_COST, Budget
 
 _DAY = ["%Y-%m-%d"]
-_COSTS = Costs(REVIEW_COST, DECLINE_COST)
 
 
 def evaluate(
@@ -48,10 +47,17 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(help="Write a page with plots too, like report.html.")] = None,
     base_currency: BaseCurrency = "EUR",
     rates: RatesFile = None,
+    review_cost: Annotated[
+        float, typer.Option(metavar="AMOUNT", help="What one look of an analyst costs, for the report.")
+    ] = REVIEW_COST,
+    decline_cost: Annotated[
+        float, typer.Option(metavar="AMOUNT", help="What it costs to turn away a good customer, for the report.")
+    ] = DECLINE_COST,
 ) -> None:
     """Measure verdicts by what transactions turned out to be; intervals are of 95 % over resamples of the cards."""
     try:
         delay, table = parse_delay(label_delay), read_rates(rates, base_currency)
+        budget = Budget(review_cost, decline_cost)
         files = [verdicts] if against is None else [against, verdicts]
         if report is not None:
             check_place(report, read=[file, *files])
@@ -69,7 +75,9 @@ def evaluate(
             evaluations, comparison = _measured(candidates, base_currency, progress)
             if report is not None:
                 sides = [Side(one.scored, found) for one, found in zip(candidates.each, evaluations, strict=True)]
-                _write_report(report, EvaluationReport(tuple(sides), comparison, _COSTS, (f"Outcomes: {file.name}.",)))
+                costs = Costs(budget.review_cost, budget.decline_cost)
+                said = _said_of(file, candidates)
+                _write_report(report, EvaluationReport(tuple(sides), comparison, costs, said))
     except (FraudlineError, ValueError) as error:
         typer.echo(f"fraudline evaluate: {error}", err=True)
         raise typer.Exit(1) from error
@@ -96,6 +104,12 @@ def _show(
         console.print(note)
     if report is not None:
         console.print(f"The report with plots is {report}.")
+
+
+def _said_of(file: Path, candidates: Candidates) -> tuple[str, ...]:
+    """Return what the report cannot tell from what was measured."""
+    invented = candidates.invented_amounts
+    return (f"Outcomes: {file.name}.", *([f"{invented:,} {INVENTED}"] if invented else []))
 
 
 def _write_report(file: Path, facts: EvaluationReport) -> None:

@@ -7,6 +7,7 @@ from fraudline.models.evaluation.evaluation import Comparison, Evaluation
 from fraudline.models.report import plot, text
 from fraudline.models.report.figure_tables import comparison_table, decisions_table, figures_table
 
+INVENTED = "amounts are converted by invented exchange rates, and money is no truer than these: give --rates."
 _WITHOUT_MEANING = 3
 
 
@@ -30,6 +31,7 @@ def notes(evaluation: Evaluation, candidates: Candidates) -> list[str]:
         (evaluation.left_out, "transactions are left out: their cards were known to be compromised on that day."),
         (evaluation.without_score, "transactions have no score: they are left out of what ranks or checks scores."),
         (evaluation.without_amount, "amounts are unknown for want of a rate: no money is counted for them."),
+        (candidates.invented_amounts, INVENTED),
         (candidates.not_in_all, "verdicts are left out: the other file has none on these transactions."),
         (candidates.without_verdict, "transactions of these days have no verdict, and are left out."),
     )

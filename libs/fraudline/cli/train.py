@@ -21,7 +21,9 @@ from fraudline.models.histories.labels_file import with_labels
 from fraudline.models.manifest import CARD_FILE, REPORT_FILE, Interval, Manifest
 from fraudline.models.recipe import STANDARD
 from fraudline.models.report import text
+from fraudline.models.starter_rates import converted_by_invention
 from fraudline.models.training.costs import DECLINE_COST, REVIEW_COST, Budget
+from fraudline.models.training.sentences import at_cap_sentence, ended_at_cap
 from fraudline.models.training.training import train_bundle
 
 _DAY = ["%Y-%m-%d"]
@@ -76,8 +78,9 @@ def train(
         budget = Budget(review_cost, decline_cost, alerts_per_day)
         table = read_rates(rates, base_currency)
         with StageProgress() as progress:
+            history = _read(file, mapping, labels, progress)
             manifest = train_bundle(
-                _read(file, mapping, labels, progress),
+                history,
                 output,
                 name=name,
                 rates=table,
@@ -93,7 +96,9 @@ def train(
     except (FraudlineError, ValueError) as error:
         typer.echo(f"fraudline train: {error}", err=True)
         raise typer.Exit(1) from error
-    Console().print(_summary(manifest, output))
+    learned_from = history.until(until.date()) if until else history
+    invented = converted_by_invention(learned_from.frame["currency"], table)
+    Console().print(_summary(manifest, output, invented))
 
 
 def _read(file: Path, mapping: Mapping, labels: Path | None, progress: StageProgress) -> History:
@@ -123,7 +128,7 @@ def _command(context: typer.Context) -> str:
     return " ".join(words)
 
 
-def _summary(manifest: Manifest, output: Path) -> Table:
+def _summary(manifest: Manifest, output: Path, invented: int) -> Table:
     table = Table(title=f"{manifest.name}-{manifest.version} in {output}", show_header=False)
     data, metrics = manifest.data, manifest.metrics
     periods = [("trained on", data.training), ("trees chosen on", data.early_stopping)]
@@ -144,6 +149,8 @@ def _summary(manifest: Manifest, output: Path) -> Table:
         )
     else:
         table.add_row("trees", str(manifest.trees))
+    if ended_at_cap(manifest):
+        table.add_row("", at_cap_sentence(manifest))
     table.add_row("calibration", manifest.calibration.method)
     table.add_row("AUC ROC", _with_interval(metrics.figures["auc_roc"]))
     table.add_row("average precision", _with_interval(metrics.figures["average_precision"]))
@@ -161,6 +168,12 @@ def _summary(manifest: Manifest, output: Path) -> Table:
     )
     if metrics.is_in_sample:
         table.add_row("", "in sample: too few days or frauds to measure on others than the thresholds were chosen on")
+    if invented:
+        table.add_row(
+            "exchange rates",
+            f"invented, for {invented:,} amounts that are not in {manifest.base_currency}; in production the model "
+            "decides by them too: give your own with --rates",
+        )
     if data.amounts_without_rate:
         table.add_row("without a rate", f"{data.amounts_without_rate:,} transactions; give rates with --rates")
     if data.evicted:

@@ -117,8 +117,8 @@ class Metrics(_Part):
     """Measured on the days of `measuring`, which no tree of the measured model has seen; see `Growth` for which it is.
 
     `share_flagged`, `recall` and `precision` are those of what was reviewed or declined, for want of a rate too;
-    `figures` has all of what `fraudline evaluate` prints, each with its interval. With `is_in_sample` the calibration and the thresholds were
-    chosen on the same days: what depends on them flatters.
+    `figures` has all of what `fraudline evaluate` prints, each with its interval. With `is_in_sample` the calibration
+    and the thresholds were chosen on the same days: what depends on them flatters.
     """
 
     is_in_sample: bool

@@ -3,6 +3,8 @@
 from datetime import date
 from decimal import Decimal
 
+import polars as pl
+
 from fraudline.models.rates import Rates
 from fraudline.simulation.places import EUROS_PER_UNIT
 
@@ -22,3 +24,10 @@ def starter_rates(base_currency: str = "EUR") -> Rates:
             if currency != base_currency
         },
     )
+
+
+def converted_by_invention(currencies: pl.Series, rates: Rates) -> int:
+    """Return how many amounts in some currencies the invented rates convert; 0 where these rates are others."""
+    if rates.base_currency not in EUROS_PER_UNIT or rates != starter_rates(rates.base_currency):
+        return 0
+    return int(currencies.is_in(list(rates.table)).sum())

@@ -13,6 +13,7 @@ from fraudline.models.evaluation.outcomes import Outcomes
 from fraudline.models.evaluation.verdict_file import read_verdicts
 from fraudline.models.histories.history import History
 from fraudline.models.rates import Rates
+from fraudline.models.starter_rates import converted_by_invention
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,13 @@ class Candidates:
         each: One for each file of verdicts, over the same transactions in the same order.
         not_in_all: Verdicts on transactions that another of the files says nothing of: left out.
         without_verdict: Transactions of the file, on the days of the verdicts, that no verdict is on: left out.
+        invented_amounts: Transactions with a verdict whose amount the invented rates converted.
     """
 
     each: tuple[Candidate, ...]
     not_in_all: int
     without_verdict: int
+    invented_amounts: int
 
 
 def read_candidates(
@@ -75,5 +78,8 @@ def read_candidates(
             known = outcomes.of_known_cards(scored, known_from, label_delay)
         each.append(Candidate(name, scored.where(~known), int(known.sum())))
     return Candidates(
-        tuple(each), sum(len(own) - len(common) for own in rows), outcomes.missing(np.unique(np.concatenate(rows)))
+        each=tuple(each),
+        not_in_all=sum(len(own) - len(common) for own in rows),
+        without_verdict=outcomes.missing(np.unique(np.concatenate(rows))),
+        invented_amounts=converted_by_invention(history.frame["currency"][common], rates),
     )

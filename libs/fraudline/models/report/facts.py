@@ -91,6 +91,7 @@ class TrainingReport:
         label_delay_seconds: How long after it a fraud becomes known.
         labels_known_until: The last label that was learned from fell due then, as people read it.
         amounts_without_rate: Transactions whose amount is unknown in the base currency.
+        invented_amounts: Transactions of the history whose amount the invented rates converted.
         costs: What the thresholds were chosen by.
         most_alerts_per_day: How many transactions may be flagged a day, on average, or None.
         chosen_by: In a sentence, how the thresholds were chosen.
@@ -117,6 +118,7 @@ class TrainingReport:
     label_delay_seconds: int
     labels_known_until: str
     amounts_without_rate: int
+    invented_amounts: int
     costs: Costs
     most_alerts_per_day: float | None
     chosen_by: str

@@ -105,6 +105,12 @@ def _of_calibration(evaluation: Evaluation) -> list[str]:
 
 def _of_data(facts: TrainingReport, evaluation: Evaluation) -> list[str]:
     said = []
+    if facts.invented_amounts:
+        said.append(
+            f"{_transactions(facts.invented_amounts)} had amounts in other currencies than "
+            f"{evaluation.base_currency}, converted by invented exchange rates. In production the model decides by "
+            "these too, until it is trained with --rates."
+        )
     if facts.amounts_without_rate:
         said.append(
             f"{_transactions(facts.amounts_without_rate)} without an exchange rate: their amounts were unknown to the "

@@ -35,6 +35,7 @@ from fraudline.models.manifest import (
 from fraudline.models.report.costs import Costs
 from fraudline.models.report.facts import Importance, Side, TrainingReport
 from fraudline.models.report.facts import Period as ReportPeriod
+from fraudline.models.starter_rates import converted_by_invention
 from fraudline.models.training.examples import Examples
 from fraudline.models.training.judging import metrics_of
 from fraudline.models.training.learned import Learned, Options
@@ -91,8 +92,10 @@ def completed(manifest: Manifest, *, card: bytes, report: bytes) -> Manifest:
 
 def facts(
     options: Options,
+    history: History,
     examples: Examples,
     learned: Learned,
+    *,
     manifest: Manifest,
     booster: lightgbm.Booster,
 ) -> TrainingReport:
@@ -114,6 +117,7 @@ def facts(
         label_delay_seconds=data.label_delay_seconds,
         labels_known_until=f"{data.labels_known_until:%Y-%m-%d %H:%M} UTC",
         amounts_without_rate=data.amounts_without_rate,
+        invented_amounts=converted_by_invention(history.frame["currency"], options.rates),
         costs=Costs(thresholds.review_cost, thresholds.decline_cost),
         most_alerts_per_day=thresholds.most_alerts_per_day,
         chosen_by=thresholds.chosen_by,

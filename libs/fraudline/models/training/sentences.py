@@ -52,13 +52,28 @@ def imbalance_sentence(learned: Learned, recipe: Recipe) -> str:
     )
 
 
+def ended_at_cap(manifest: Manifest) -> bool:
+    """Return whether trees were grown up to the most there can be, and not until no more was gained."""
+    most, patience = (int(manifest.parameters[name]) for name in ("max_trees", "early_stopping_rounds"))
+    return manifest.growth.interim_trees + patience > most
+
+
+def at_cap_sentence(manifest: Manifest) -> str:
+    """Return that growing ended for want of trees; true where it `ended_at_cap`."""
+    return (
+        f"growing ended at max_trees, {manifest.parameters['max_trees']}, before "
+        f"{manifest.parameters['early_stopping_rounds']} trees in a row had gained nothing: more might be better"
+    )
+
+
 def growth_sentence(manifest: Manifest) -> str:
-    """Return which days the trees were grown on, and which model the figures are of."""
+    """Return which days the trees were grown on, which model the figures are of, and whether more were allowed."""
     growth = manifest.growth
+    ended = f"; {at_cap_sentence(manifest)}" if ended_at_cap(manifest) else ""
     if not growth.is_refit:
         return (
             f"the {manifest.trees} trees were grown on {growth.grown_on.first} to {growth.grown_on.last}, and all "
-            "figures are theirs"
+            f"figures are theirs{ended}"
         )
     earlier = manifest.data.training
     times = growth.grown_on.transactions / earlier.transactions
@@ -67,7 +82,7 @@ def growth_sentence(manifest: Manifest) -> str:
         f"{earlier.last} (max_trees bounds these alone); on all days, {growth.grown_on.first} to "
         f"{growth.grown_on.last}, with {times:.2f} times the rows, {text.count(manifest.trees)}, which are those of "
         "the bundle; calibration, thresholds and figures are those of the interim model, the "
-        f"{text.counted(growth.interim_trees, 'tree')} of the earlier days"
+        f"{text.counted(growth.interim_trees, 'tree')} of the earlier days{ended}"
     )
 
 
