@@ -1,6 +1,7 @@
 """A file of transactions is read as it was written, or refused with what is wrong, where, and the way out."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,13 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     for file in (tmp_path / "nowhere" / "transactions.csv", tmp_path / "nowhere" / "transactions.ndjson"):
         with pytest.raises(FileRefused, match="cannot be written"):
             write_transactions(frame, file)
+
+
+def test_a_history_until_the_last_day_that_there_is_is_all_of_it() -> None:
+    history = a_simulated_history(days=2, customers=50)
+
+    assert history.until(date.max).frame.equals(history.frame)
+    assert history.until(history.first_day).last_day == history.first_day
 
 
 # The public handbook's columns.

@@ -1,7 +1,7 @@
 """A history of transactions as columns, in order of time."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,10 @@ class History:
 
     def until(self, day: date) -> "History":
         """Return the transactions of `day` and of the days before it."""
-        return History(self.frame.head(self.index_of(day + timedelta(days=1))), self.fraud_column)
+        # Not the midnight after it: the last day that there is has none.
+        last_moment = datetime.combine(day, time.max, tzinfo=UTC)
+        stop = int(self.frame["occurred_at"].search_sorted(last_moment, side="right"))
+        return History(self.frame.head(stop), self.fraud_column)
 
     def index_of(self, day: date) -> int:
         """Return the index of the first transaction at or after 00:00 of `day`."""
