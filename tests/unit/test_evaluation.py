@@ -213,6 +213,9 @@ BROKEN = {
         decision=pl.Series(["approve", "maybe", *["approve"] * (frame.height - 2)])
     ),
     "`score` is no probability from 0 to 1 in row 1": lambda frame: frame.with_columns(score=pl.lit(1.5)),
+    "`transaction_id` holds Struct, not text": lambda frame: frame.with_columns(transaction_id=pl.struct("decision")),
+    "`score` holds List, not numbers": lambda frame: frame.with_columns(score=pl.concat_list("score")),
+    "`decision` holds List, not text": lambda frame: frame.with_columns(decision=pl.concat_list("decision")),
     "1 of its": lambda frame: pl.concat([frame, frame.head(1).with_columns(transaction_id=pl.lit("stranger"))]),
     "and not for both frauds and others": lambda frame: frame.with_columns(score=pl.lit(float("nan"))),
 }

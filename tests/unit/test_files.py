@@ -1,7 +1,9 @@
 """A file of transactions is read as it was written, or refused with what is wrong, where, and the way out."""
 
 import json
+from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from pydantic import ValidationError
 from fraudline.domain.posted import PostedTransaction
 from fraudline.models.errors import FileRefused
 from fraudline.models.histories.columns import FIELDS, REQUIRED_FIELDS
-from fraudline.models.histories.files import Mapping, read_history, write_transactions
+from fraudline.models.histories.files import HANDBOOK_COLUMNS, Mapping, read_history, write_transactions
+from fraudline.models.histories.labels_file import with_labels
 from model_builders import a_simulated_history
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -179,6 +182,44 @@ def is_taken_by_ingest(name: str, value: object) -> bool:
     return True
 
 
+REQUIRED_ID = {
+    "transaction_id": (*_GOOD_IDS, "4111111111111111"),
+    "card_id": (*_GOOD_IDS, "4111111111111112"),
+    "merchant_id": (*_GOOD_IDS, "4111111111111111"),
+}
+BAD_REQUIRED_ID = [
+    *((name, bad, told) for name in REQUIRED_ID for bad, told in zip(
+        (*_BAD_IDS, "c\tx", "m\0"), ("is empty", "is longer", *["is not printable"] * 4), strict=True
+    )),
+    *(("card_id", number, "holds a card number") for number in ("4111111111111111", "x 4111-1111-1111-1111")),
+    ("card_id", "٤١١١١١١١١١١١١١١١", "holds a card number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REQUIRED_ID)
+def test_a_file_takes_of_a_required_id_what_ingest_takes(tmp_path: Path, name: str) -> None:
+    good = REQUIRED_ID[name]
+    rows = [a_row(number) | {name: value} for number, value in enumerate(good)]
+
+    history = read_history(an_ndjson(tmp_path, *rows))
+
+    assert all(is_taken_by_ingest(name, value) for value in good)
+    assert history.frame[name].to_list() == list(good)
+
+
+@pytest.mark.parametrize(("name", "value", "told"), BAD_REQUIRED_ID)
+def test_a_file_refuses_of_a_required_id_what_ingest_refuses_and_never_shows_it(
+    tmp_path: Path, name: str, value: str, told: str
+) -> None:
+    reason = refusal(an_ndjson(tmp_path, a_row(1), a_row(2), a_row(3) | {name: value}))
+
+    assert not is_taken_by_ingest(name, value)
+    assert reason.startswith(f"`{name}` ")
+    assert told in reason
+    assert " in row 3; " in reason
+    assert not value or value not in reason
+
+
 def test_every_optional_field_but_metadata_is_tried() -> None:
     assert set(OPTIONAL) == set(FIELDS) - set(REQUIRED_FIELDS) - {"metadata"}
 
@@ -214,8 +255,27 @@ def test_a_card_number_that_strayed_into_another_column_is_masked(tmp_path: Path
     assert "1111" not in reason
 
 
-def test_a_list_in_place_of_a_text_is_refused(tmp_path: Path) -> None:
-    assert "`channel` holds List" in refusal(an_ndjson(tmp_path, {**GOOD, "channel": ["pos"]}))
+UNFIT = {"List": [0], "Struct": {"a": 0}, "Binary": b"0", "Date": date(1970, 1, 1)}
+
+
+def refusals_of_types(folder: Path, frame: pl.DataFrame, column: str, read: Callable[[Path], object]) -> list[str]:
+    """Return what is told of a file whose column holds each of the types that stand for nothing."""
+    told = []
+    for name, value in UNFIT.items():
+        file = folder / "unfit.parquet"
+        frame.with_columns(pl.Series(column, [value] * frame.height)).write_parquet(file)
+        with pytest.raises(FileRefused, match=f"`{column}` ") as caught:
+            read(file)
+        assert f" holds {name}, not " in caught.value.reason
+        told.append(caught.value.reason)
+    return told
+
+
+@pytest.mark.parametrize("column", [*(name for name in FIELDS if name != "metadata"), "fraud"])
+def test_a_column_of_a_type_that_cannot_stand_for_it_is_refused_by_its_name(tmp_path: Path, column: str) -> None:
+    frame = pl.DataFrame([a_row(1)])
+
+    assert all("; write" in told for told in refusals_of_types(tmp_path, frame, column, read_history))
 
 
 def test_metadata_in_a_csv_is_refused_with_the_way_out(tmp_path: Path) -> None:
@@ -285,11 +345,81 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             write_transactions(frame, file)
 
 
+def a_parquet(folder: Path, values: pl.Series, column: str) -> Path:
+    file = folder / "transactions.parquet"
+    rows = pl.DataFrame([a_row(number) for number in range(len(values))])
+    rows.with_columns(values.alias(column)).write_parquet(file)
+    return file
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        pl.Series([0, 1]),
+        pl.Series([0.0, 1.0]),
+        pl.Series([Decimal("0.00"), Decimal("1.00")]),
+        pl.Series([False, True]),
+        pl.Series(["0", "1"]),
+        pl.Series(["0", "1"], dtype=pl.Categorical),
+    ],
+)
+def test_outcomes_are_numbers_booleans_or_text(tmp_path: Path, outcomes: pl.Series) -> None:
+    assert read_history(a_parquet(tmp_path, outcomes, "fraud")).frauds.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        pl.Series([0.0, 0.5]),
+        pl.Series([1.0, 1.9]),
+        pl.Series([Decimal("0.00"), Decimal("0.50")]),
+        pl.Series([1.0, float("nan")]),
+        pl.Series([1, 257]),
+        pl.Series([0, -1]),
+        pl.Series([True, None]),
+        pl.Series(["1", "0.5"]),
+        pl.Series(["1", "true"]),
+    ],
+)
+def test_an_outcome_that_is_neither_0_nor_1_is_never_rounded_to_one(tmp_path: Path, outcomes: pl.Series) -> None:
+    assert "`fraud` is neither 0 nor 1 in row 2 (" in refusal(a_parquet(tmp_path, outcomes, "fraud"))
+
+
+def test_ids_that_a_table_kept_as_floats_are_the_whole_numbers_they_stand_for(tmp_path: Path) -> None:
+    whole = read_history(a_parquet(tmp_path, pl.Series([7.0, 12.0]), "card_id"))
+    optional = read_history(a_parquet(tmp_path, pl.Series([7.0, None, float("nan")]), "customer_id"))
+
+    assert whole.frame["card_id"].to_list() == ["7", "12"]
+    assert optional.frame["customer_id"].to_list() == ["7", None, None]
+    for inexact in (pl.Series([7.0, 1.5]), pl.Series([7.0, 2.0**53]), pl.Series([7.0, 2.0**24], dtype=pl.Float32)):
+        assert "no exact whole number in row 2; write ids as text" in refusal(a_parquet(tmp_path, inexact, "card_id"))
+
+
+@pytest.mark.parametrize("moment", [-(2**62), -1, 253_402_300_800_000, 2**62])
+def test_a_time_that_ingest_could_not_store_is_refused(tmp_path: Path, moment: int) -> None:
+    times = pl.Series([moment]).cast(pl.Datetime("ms", "UTC"))
+
+    assert "outside the years 1970 to 9999 in row 1" in refusal(a_parquet(tmp_path, times, "occurred_at"))
+
+
 def test_a_history_until_the_last_day_that_there_is_is_all_of_it() -> None:
     history = a_simulated_history(days=2, customers=50)
 
     assert history.until(date.max).frame.equals(history.frame)
     assert history.until(history.first_day).last_day == history.first_day
+
+
+# Outcomes in a file of their own.
+
+
+@pytest.mark.parametrize("column", ["transaction_id", "label"])
+def test_labels_of_a_type_that_cannot_stand_for_them_are_refused_by_name(tmp_path: Path, column: str) -> None:
+    history = read_history(a_csv(tmp_path, a_row(), header=tuple(GOOD)[:-1]))
+    labels = pl.DataFrame({"transaction_id": ["t-1"], "label": ["fraud"]})
+
+    told = refusals_of_types(tmp_path, labels, column, lambda file: with_labels(history, file))
+
+    assert all("; write it as text" in reason for reason in told)
 
 
 # The public handbook's columns.
@@ -348,6 +478,23 @@ def test_the_handbooks_columns_become_public_fields(tmp_path: Path) -> None:
 )
 def test_a_bad_value_in_the_handbooks_columns_is_told(tmp_path: Path, line: str, told: str) -> None:
     assert told in refusal(a_handbook_file(tmp_path, line), Mapping.HANDBOOK)
+
+
+@pytest.mark.parametrize("column", HANDBOOK_COLUMNS)
+def test_a_type_that_cannot_stand_for_one_of_the_handbooks_columns_is_refused_by_its_name(
+    tmp_path: Path, column: str
+) -> None:
+    frame = pl.read_csv(a_handbook_file(tmp_path, "7,2018-06-01T00:01:11.000,852,5161,163.6,1,3"))
+
+    refusals_of_types(tmp_path, frame, column, lambda file: read_history(file, Mapping.HANDBOOK))
+
+
+def test_a_customer_that_was_kept_as_a_float_is_the_same_customer(tmp_path: Path) -> None:
+    file = tmp_path / "handbook.parquet"
+    frame = pl.read_csv(a_handbook_file(tmp_path, "7,2018-06-01T00:01:11.000,852,5161,163.6,1,3"))
+    frame.with_columns(pl.col("CUSTOMER_ID").cast(pl.Float64)).write_parquet(file)
+
+    assert read_history(file, Mapping.HANDBOOK).frame["card_id"].to_list() == ["customer-852"]
 
 
 def test_a_handbook_file_without_its_mapping_says_how_to_read_it(tmp_path: Path) -> None:

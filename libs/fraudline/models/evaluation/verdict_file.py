@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from fraudline.domain.policy import Decision
 from fraudline.models.errors import FileRefused
 from fraudline.models.evaluation.scored import DECISIONS
-from fraudline.models.histories.columns import refuse_where
 from fraudline.models.histories.files import check_format
+from fraudline.models.histories.refusal import refuse_where
+from fraudline.models.histories.values import as_ids, as_numbers, as_text
 from fraudline.models.histories.whole_file import whole
 
 COLUMNS: Final = ("transaction_id", "score", "decision")
@@ -59,7 +60,7 @@ def read_verdicts(file: Path) -> pl.DataFrame:
         )
     if frame.is_empty():
         raise FileRefused(file, "holds no verdict; check which file was meant.")
-    identifier = frame["transaction_id"].cast(pl.String)
+    identifier = as_ids(file, frame["transaction_id"])
     refuse_where(file, identifier.is_null(), "`transaction_id` is empty", "fill it in or drop the row")
     if identifier.n_unique() < len(identifier):
         refuse_where(
@@ -97,7 +98,7 @@ def _read(file: Path) -> pl.DataFrame:
 
 
 def _scores(file: Path, column: pl.Series) -> pl.Series:
-    scores = column.cast(pl.Float64, strict=False)
+    scores = as_numbers(file, column)
     refuse_where(
         file, column.is_not_null() & scores.is_null(), "`score` is no number", "write it like 0.0312", shown=column
     )
@@ -109,7 +110,7 @@ def _scores(file: Path, column: pl.Series) -> pl.Series:
 
 
 def _decisions(file: Path, column: pl.Series) -> pl.Series:
-    decisions = column.cast(pl.String, strict=False)
+    decisions = as_text(file, column)
     bad = ~decisions.is_in([decision.value for decision in DECISIONS]).fill_null(value=False)
     refuse_where(file, bad, "`decision` is none of approve, review and decline", "correct it", shown=column)
     return decisions

@@ -1,9 +1,10 @@
 """The columns of a file of transactions: each is checked whole, and the first bad value named by its row.
 
-Optional fields are held to the very limits that ingest holds them to: each distinct value passes the type of its field.
+Ids and optional fields are held to the very limits that ingest holds them to: each value passes the type of its field.
 The values of ids (cards, merchants, devices, customers, addresses) and of `metadata` are never shown.
 """
 
+from datetime import MAXYEAR
 from pathlib import Path
 from types import GenericAlias
 from typing import Annotated, Any
@@ -11,20 +12,21 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import FailFast, TypeAdapter, ValidationError
 
-from fraudline.domain.card_number import mask_card_numbers
 from fraudline.domain.money import MAX_DIGITS, decimals_of
-from fraudline.domain.posted import PostedTransaction
+from fraudline.domain.posted import EARLIEST, MAX_ID_CHARACTERS, PostedTransaction
 from fraudline.domain.transaction import Channel
 from fraudline.models.errors import FileRefused
 from fraudline.models.histories.history import FRAUD, History
+from fraudline.models.histories.ids import REQUIRED_IDS, check_ids
+from fraudline.models.histories.refusal import refuse_where
+from fraudline.models.histories.values import as_ids, as_numbers, as_outcomes, as_text
 
 FIELDS = tuple(PostedTransaction.model_fields)
 REQUIRED_FIELDS = tuple(name for name, field in PostedTransaction.model_fields.items() if field.is_required())
-LONGEST_ID = 64
 
-_IDS = ("transaction_id", "card_id", "merchant_id")
+_IDS = {*REQUIRED_IDS, "device_id", "customer_id"}
 _DEGREES = ("latitude", "longitude")
-_BAD_ID = (f"is empty, longer than {LONGEST_ID} characters or not printable", "correct it or leave it out")
+_BAD_ID = (f"is empty, longer than {MAX_ID_CHARACTERS} characters or not printable", "correct it or leave it out")
 _BAD_COUNTRY = ("is no country code of two capital letters", "write one like DE or leave it out")
 _BAD_OPTIONAL = {
     "merchant_category": ("is no category code of four digits", "write one like 5411 or leave it out"),
@@ -57,10 +59,15 @@ def checked_history(file: Path, frame: pl.DataFrame, *, has_offsets: bool) -> Hi
 
     Without `has_offsets` times are local ones without a zone, and read as UTC.
     """
-    for name in _IDS:
-        _check_id(file, frame, name)
+    texts = {
+        name: as_ids(file, frame[name]) if name in _IDS else as_text(file, frame[name])
+        for name in frame.columns
+        if name not in _NOT_TEXT
+    }
+    for name in REQUIRED_IDS:
+        check_ids(file, texts[name])
     columns = [
-        *(_text(file, frame[name]) for name in frame.columns if name not in _NOT_TEXT),
+        *texts.values(),
         _times(file, frame["occurred_at"], has_offsets=has_offsets),
         *(_numbers(file, frame[name]) for name in _DEGREES if name in frame.columns),
     ]
@@ -77,46 +84,35 @@ def checked_history(file: Path, frame: pl.DataFrame, *, has_offsets: bool) -> Hi
     return History(checked.select(name for name in (*FIELDS, FRAUD) if name in checked.columns))
 
 
-def _check_id(file: Path, frame: pl.DataFrame, name: str) -> None:
-    column = _text(file, frame[name])
-    refuse_where(file, column.is_null() | (column == ""), f"`{name}` is empty", "fill it in or drop the row")
-    refuse_where(
-        file, column.str.len_chars() > LONGEST_ID, f"`{name}` is longer than {LONGEST_ID} characters", "shorten it"
-    )
-    if name == "transaction_id" and column.n_unique() < len(column):
-        row = column.is_duplicated().arg_max() or 0
-        again = (column[row + 1 :] == column[row]).arg_max() or 0
-        raise FileRefused(
-            file, f"`transaction_id` {column[row]!r} stands in rows {row + 1} and {row + again + 2}; make it unique."
-        )
-
-
-def _text(file: Path, column: pl.Series) -> pl.Series:
-    if column.dtype.is_nested() or column.dtype == pl.Binary:
-        raise FileRefused(file, f"`{column.name}` holds {column.dtype.base_type()}, not text; write it as text.")
-    return column.cast(pl.String)
-
-
 def _times(file: Path, column: pl.Series, *, has_offsets: bool) -> pl.Series:
     refuse_where(file, column.is_null(), "`occurred_at` is empty", "fill it in or drop the row")
     way_out = "write 2026-11-23T18:00:00Z" if has_offsets else "write 2018-06-01T18:00:00"
     if isinstance(column.dtype, pl.Datetime):
         if column.dtype.time_zone is not None:
-            return column.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+            return _storable(file, column.dt.convert_time_zone("UTC"))
         if has_offsets:
             raise FileRefused(file, "`occurred_at` has no UTC offset; write it as a time in UTC.")
-        return column.dt.replace_time_zone("UTC").dt.cast_time_unit("us")
+        return _storable(file, column.dt.replace_time_zone("UTC"))
     if column.dtype != pl.String:
-        raise FileRefused(file, f"`occurred_at` holds {column.dtype}, not times; {way_out}.")
+        raise FileRefused(file, f"`occurred_at` holds {column.dtype.base_type()}, not times; {way_out}.")
     form = _RFC3339 if has_offsets else _NO_OFFSET
     times = column.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False)
     what = "is no time with a UTC offset" if has_offsets else "is no time"
     refuse_where(file, times.is_null(), f"`occurred_at` {what}", way_out, shown=column)
-    return times
+    return _storable(file, times)
+
+
+def _storable(file: Path, times: pl.Series) -> pl.Series:
+    """Return times in microseconds, once none is earlier or later than ingest takes."""
+    # Years that no calendar here reaches are null.
+    is_storable = times.dt.year().is_between(EARLIEST.year, MAXYEAR).fill_null(value=False)
+    what = f"`occurred_at` lies outside the years {EARLIEST.year} to {MAXYEAR}"
+    refuse_where(file, ~is_storable, what, "write the time at which the payment took place")
+    return times.dt.cast_time_unit("us")
 
 
 def _numbers(file: Path, column: pl.Series) -> pl.Series:
-    numbers = column.cast(pl.Float64, strict=False)
+    numbers = as_numbers(file, column)
     bad = column.is_not_null() & (numbers.is_null() | numbers.is_infinite())
     refuse_where(file, bad, f"`{column.name}` is no number", "write degrees like 52.5163", shown=column)
     return numbers.fill_nan(None)
@@ -145,9 +141,8 @@ def _metadata(file: Path, column: pl.Series) -> pl.Series:
 
 
 def _frauds(file: Path, column: pl.Series) -> pl.Series:
-    frauds = column.cast(pl.Int8, strict=False)
-    bad = frauds.is_null() | ~frauds.is_in([0, 1])
-    refuse_where(file, bad.fill_null(value=True), f"`{FRAUD}` is neither 0 nor 1", "write 1 for fraud", shown=column)
+    frauds = as_outcomes(file, column)
+    refuse_where(file, frauds.is_null(), f"`{FRAUD}` is neither 0 nor 1", "write 1 for fraud", shown=column)
     return frauds
 
 
@@ -173,11 +168,3 @@ def _check_order(file: Path, frame: pl.DataFrame) -> None:
     if not times.is_sorted():
         row = (times.diff().dt.total_microseconds() < 0).arg_max() or 0
         raise FileRefused(file, f"row {row + 1} is earlier than the one before it; sort the file by time.")
-
-
-def refuse_where(file: Path, is_bad: pl.Series, what: str, way_out: str, *, shown: pl.Series | None = None) -> None:
-    """Raise for the first row that is bad; its value is shown only of columns that hold no card, and strays masked."""
-    if is_bad.any():
-        row = is_bad.fill_null(value=False).arg_max() or 0
-        value = "" if shown is None else f" ({mask_card_numbers(repr(shown[row]))})"
-        raise FileRefused(file, f"{what} in row {row + 1}{value}; {way_out}.")

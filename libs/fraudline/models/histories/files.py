@@ -12,8 +12,10 @@ import polars as pl
 
 from fraudline.domain.transaction import rfc3339
 from fraudline.models.errors import FileRefused
-from fraudline.models.histories.columns import FIELDS, REQUIRED_FIELDS, checked_history, refuse_where
+from fraudline.models.histories.columns import FIELDS, REQUIRED_FIELDS, checked_history
 from fraudline.models.histories.history import FRAUD, History
+from fraudline.models.histories.refusal import refuse_where
+from fraudline.models.histories.values import as_ids, as_numbers
 from fraudline.models.histories.whole_file import whole
 
 HANDBOOK_COLUMNS = {
@@ -140,9 +142,8 @@ def _first_broken_line(file: Path) -> int | None:
 def _handbook_history(file: Path, frame: pl.DataFrame) -> History:
     """Return the history; what is refused is told by the names that the file has."""
     names = {name: column for column, name in HANDBOOK_COLUMNS.items()}
-    frame = _from_handbook(file, frame)
     try:
-        history = checked_history(file, frame, has_offsets=False)
+        history = checked_history(file, _from_handbook(file, frame), has_offsets=False)
     except FileRefused as error:
         reason = error.reason
         for name, column in names.items():
@@ -154,9 +155,7 @@ def _handbook_history(file: Path, frame: pl.DataFrame) -> History:
 def _from_handbook(file: Path, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the public fields: ids with their kind in front, amounts in euros."""
     prefixed = [
-        pl.when(pl.col(name).is_not_null())
-        .then(pl.format("{}-{}", pl.lit(kind), pl.col(name).cast(pl.String)))
-        .alias(name)
+        (f"{kind}-" + as_ids(file, frame[name])).alias(name)
         for name, kind in (("card_id", "customer"), ("merchant_id", "terminal"))
     ]
     columns = [pl.lit("EUR").alias("currency"), _cents(file, frame["amount"]), *prefixed]
@@ -167,12 +166,12 @@ def _from_handbook(file: Path, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _cents(file: Path, amount: pl.Series) -> pl.Series:
     """Return amounts that were kept as floats (914.1500000000001) as the cents that they stand for."""
-    euros = amount.cast(pl.Float64, strict=False)
-    refuse_where(file, amount.is_null(), "`TX_AMOUNT` is empty", "fill it in or drop the row")
+    euros = as_numbers(file, amount)
+    refuse_where(file, amount.is_null(), "`amount` is empty", "fill it in or drop the row")
     cents = (euros * 100).round().cast(pl.Int64, strict=False)
     is_exact = (euros * 100 - cents).abs() < _FLOAT_NOISE_CENTS
     bad = ~(is_exact & (cents >= 0)).fill_null(value=False)
-    refuse_where(file, bad, "`TX_AMOUNT` is no amount in euros and cents of 0 or more", "correct it", shown=amount)
+    refuse_where(file, bad, "`amount` is no amount in euros and cents of 0 or more", "correct it", shown=amount)
     exact = pl.DataFrame({"cents": cents}).select(
         pl.format("{}.{}", pl.col("cents") // 100, (pl.col("cents") % 100).cast(pl.String).str.zfill(2))
     )

@@ -6,9 +6,10 @@ from typing import Final
 import polars as pl
 
 from fraudline.models.errors import FileRefused
-from fraudline.models.histories.columns import refuse_where
 from fraudline.models.histories.files import read_columns
 from fraudline.models.histories.history import FRAUD, History
+from fraudline.models.histories.refusal import refuse_where
+from fraudline.models.histories.values import as_ids, as_text
 
 _COLUMNS: Final = ("transaction_id", "label")
 _LABELS: Final = ("fraud", "legitimate")
@@ -28,8 +29,8 @@ def with_labels(history: History, file: Path) -> History:
         raise FileRefused(
             file, f"is not needed: the transactions have a column `{history.fraud_column}`; drop that or leave it away."
         )
-    labels = read_columns(file, _COLUMNS).with_columns(pl.col("transaction_id").cast(pl.String))
-    ids, label = labels["transaction_id"], labels["label"].cast(pl.String)
+    labels = read_columns(file, _COLUMNS)
+    ids, label = as_ids(file, labels["transaction_id"]), as_text(file, labels["label"])
     refuse_where(file, ids.is_null(), "`transaction_id` is empty", "fill it in or drop the row")
     bad = ~label.is_in(_LABELS).fill_null(value=False)
     refuse_where(file, bad, "`label` is neither fraud nor legitimate", "write one of them", shown=label)
