@@ -28,11 +28,6 @@ class Inbox:
         """Take a message from the client library."""
         self._messages.put_nowait(message)
 
-    @property
-    def has_message(self) -> bool:
-        """Whether a message is there."""
-        return self._head is not None or not self._messages.empty()
-
     async def wait(self, seconds: float) -> bool:
         """Wait at most `seconds`; return whether a message is there."""
         if self._head is None:

@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from fraudline.cli.delay import parse_delay, write_delay
+from fraudline.cli.max_entities import MaxEntitiesOrTheModels
 from fraudline.cli.stage_progress import StageProgress
 from fraudline.domain.policy import Decision
 from fraudline.errors import FraudlineError
-from fraudline.kernel.registry import LEAST_ENTITIES, MOST_ENTITIES
 from fraudline.models.backtest import backtest as judge
 from fraudline.models.bundle import Bundle
 from fraudline.models.evaluation.verdict_file import write_verdicts
@@ -46,15 +46,7 @@ def backtest(
             help="How long after it a fraud becomes known, like 7d or 12h. Default: as the model learned it.",
         ),
     ] = None,
-    max_entities: Annotated[
-        int | None,
-        typer.Option(
-            envvar="FRAUDLINE_MAX_ENTITIES",
-            min=LEAST_ENTITIES,
-            max=MOST_ENTITIES,
-            help="The most entities that are remembered, as in the scorer. Default: as where the model was trained.",
-        ),
-    ] = None,
+    max_entities: MaxEntitiesOrTheModels = None,
 ) -> None:
     """Judge past transactions by the code of production, each knowing only what was known then."""
     failures: list[str] = []

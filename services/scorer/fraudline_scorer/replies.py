@@ -5,9 +5,9 @@ does not get through costs the client a fallback, never the line its pace.
 """
 
 import asyncio
-import json
 from typing import TYPE_CHECKING
 
+import msgspec
 from aio_pika import DeliveryMode
 from aiormq import spec
 
@@ -88,4 +88,4 @@ def _answer(verdict: "Verdict") -> bytes:
 
 
 def _line(document: dict[str, object]) -> bytes:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return msgspec.json.encode(document)

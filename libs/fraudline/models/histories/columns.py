@@ -6,16 +6,15 @@ The values of ids (cards, merchants, devices, customers, addresses) and of `meta
 
 from datetime import MAXYEAR
 from pathlib import Path
-from types import GenericAlias
-from typing import Annotated, Any
 
 import polars as pl
-from pydantic import FailFast, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from fraudline.domain.money import MAX_DIGITS, decimals_of
 from fraudline.domain.posted import EARLIEST, MAX_ID_CHARACTERS, PostedTransaction
 from fraudline.domain.transaction import Channel
 from fraudline.models.errors import FileRefused
+from fraudline.models.histories.field_types import values_of
 from fraudline.models.histories.history import FRAUD, History
 from fraudline.models.histories.ids import REQUIRED_IDS, check_ids
 from fraudline.models.histories.refusal import refuse_where
@@ -45,13 +44,7 @@ _RFC3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _NO_OFFSET = "%Y-%m-%dT%H:%M:%S%.f"
 
 
-def _values_of(name: str) -> TypeAdapter[list[Any]]:
-    annotation = PostedTransaction.model_fields[name].annotation
-    values: Any = Annotated[GenericAlias(list, (annotation,)), FailFast()]
-    return TypeAdapter(values)
-
-
-_VALUES = {name: _values_of(name) for name in _BAD_OPTIONAL}
+_VALUES = {name: values_of(name) for name in _BAD_OPTIONAL}
 
 
 def checked_history(file: Path, frame: pl.DataFrame, *, has_offsets: bool) -> History:

@@ -1,15 +1,15 @@
 """The ids that every transaction has: each is held to the type that ingest holds it to, and none is ever shown."""
 
 from pathlib import Path
-from types import GenericAlias
-from typing import Annotated, Any, Final
+from typing import Final
 
 import polars as pl
-from pydantic import FailFast, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from fraudline.domain.card_number import SHORTEST, mask_card_numbers
-from fraudline.domain.posted import MAX_ID_CHARACTERS, PostedTransaction
+from fraudline.domain.posted import MAX_ID_CHARACTERS
 from fraudline.models.errors import FileRefused
+from fraudline.models.histories.field_types import values_of
 from fraudline.models.histories.refusal import refuse_where
 
 REQUIRED_IDS: Final = ("transaction_id", "card_id", "merchant_id")
@@ -27,13 +27,7 @@ _PLAIN: Final = rf"^[!-~]{{1,{MAX_ID_CHARACTERS}}}$"
 _ENOUGH_DIGITS: Final = rf"(?:[0-9][^0-9]*){{{SHORTEST}}}"
 
 
-def _values_of(name: str) -> TypeAdapter[list[Any]]:
-    field = PostedTransaction.model_fields[name]
-    values: Any = Annotated[GenericAlias(list, (Annotated[field.annotation, *field.metadata],)), FailFast()]
-    return TypeAdapter(values)
-
-
-_VALUES: Final = {name: _values_of(name) for name in REQUIRED_IDS}
+_VALUES: Final = {name: values_of(name) for name in REQUIRED_IDS}
 
 
 def check_ids(file: Path, column: pl.Series) -> None:
