@@ -27,9 +27,16 @@ PRODUCER_HEADER: Final = "fraudline-producer"
 STREAM_HEADER: Final = "fraudline-stream"
 NUMBER_HEADER: Final = "fraudline-number"
 
+# What a message's `reply_to` is for; without this header it is for verdicts alone.
+REPLY_HEADER: Final = "fraudline-reply"
+PROGRESS: Final = "progress"
+VERDICTS_AND_PROGRESS: Final = "verdicts and progress"
+
 # What a reply says of a transaction that somebody waits for.
 SCORED: Final = "scored"
 CONFLICT: Final = "conflict"
+# What it says of a producer's stream: all up to a number is committed.
+COMMITTED: Final = "committed"
 # Those who wait do so for three seconds: more than this is told to nobody.
 REPLY_SECONDS: Final = 5
 MAX_REPLIES: Final = 1_000

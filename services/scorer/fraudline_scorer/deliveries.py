@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from fraudline.amqp.letters import DeadReason, Letter
-from fraudline.amqp.topology import NUMBER_HEADER, PRODUCER_HEADER, STREAM_HEADER
+from fraudline.amqp.topology import (
+    NUMBER_HEADER,
+    PRODUCER_HEADER,
+    PROGRESS,
+    REPLY_HEADER,
+    STREAM_HEADER,
+    VERDICTS_AND_PROGRESS,
+)
 from fraudline.domain.event import MAX_EVENTS, Event, LabelReported, TransactionAccepted, decode
 
 if TYPE_CHECKING:
@@ -57,8 +64,18 @@ class Delivery:
 
     @property
     def reply_to(self) -> str | None:
-        """The queue of those who wait for its verdicts; None where nobody does."""
+        """The queue of who wants to hear of it; None where nobody does."""
         return self.message.reply_to
+
+    @property
+    def asks_for_verdicts(self) -> bool:
+        """Whether that is who waits for its verdicts."""
+        return self.message.headers.get(REPLY_HEADER) != PROGRESS
+
+    @property
+    def asks_for_progress(self) -> bool:
+        """Whether that is who wants to know how far the log is committed."""
+        return self.message.headers.get(REPLY_HEADER) in {PROGRESS, VERDICTS_AND_PROGRESS}
 
     @property
     def is_suspect(self) -> bool:

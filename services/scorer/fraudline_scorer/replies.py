@@ -1,5 +1,7 @@
 """Committed → told: those who wait hear of their verdicts straight from here, not by way of the database.
 
+So does an ingest process that asks how far the log is committed, by the number of its own message.
+
 A reply is worth something for the few seconds that somebody waits: it is neither stored nor confirmed, and one that
 does not get through costs the client a fallback, never the line its pace.
 """
@@ -12,20 +14,22 @@ from aio_pika import DeliveryMode
 from aiormq import spec
 
 from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call
-from fraudline.amqp.topology import CONFLICT, SCORED
+from fraudline.amqp.topology import COMMITTED, CONFLICT, SCORED
+from fraudline_scorer.deliveries import producer_number
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection
     from aiormq.abc import AbstractChannel as DriverChannel
 
     from fraudline.domain.verdict import Verdict
+    from fraudline_scorer.deliveries import Delivery
     from fraudline_scorer.line import Batch, Committed
 
 SEND_SECONDS = 0.25
 
 
 class Replies:
-    """Sends each ingest process that waits at most one message a batch, to the queue that it named."""
+    """Sends each ingest process that waits or asks at most one message a batch, to the queue that it named."""
 
     def __init__(self, channel: "AbstractChannel", driver: "DriverChannel") -> None:
         self._channel = channel  # the driver's part lives as long as this
@@ -43,7 +47,10 @@ class Replies:
             return cls(channel, await channel.get_underlay_channel())
 
     async def send(self, batch: "Batch", committed: "list[Committed]") -> None:
-        """Tell whoever waits for transactions of a batch what was committed, or that the id has other content."""
+        """Tell whoever waits for transactions of a batch what was committed, or that the id has other content.
+
+        Whoever asks how far the log is committed is told that too.
+        """
         for queue, lines in replies_to(batch, committed).items():
             properties = spec.Basic.Properties(
                 content_type="application/x-ndjson", delivery_mode=DeliveryMode.NOT_PERSISTENT
@@ -57,18 +64,27 @@ class Replies:
 
 
 def replies_to(batch: "Batch", committed: "list[Committed]") -> dict[str, list[bytes]]:
-    """Return a line for each transaction that somebody waits for and that was dealt with, by the queue of who waits.
+    """Return the lines of each queue that is named in a batch.
 
-    A line is the answer to the client, but for a conflict, of which it says nothing but the id.
+    There is one for each transaction that somebody waits for and that was dealt with: the answer to the client, but for
+    a conflict, of which it says nothing but the id. And there is one for each stream of which somebody asks how far it
+    is: the highest number that is committed now.
     """
-    if not any(delivery.reply_to for delivery in batch.deliveries):
-        return {}
+    lines: dict[str, list[bytes]] = {}
+    asking = [delivery for delivery in batch.deliveries if delivery.reply_to is not None]
+    if not asking:
+        return lines
+    waited_for = [delivery for delivery in asking if delivery.asks_for_verdicts]
+    if waited_for:
+        _tell_verdicts(lines, waited_for, committed)
+    _tell_progress(lines, asking)
+    return lines
+
+
+def _tell_verdicts(lines: dict[str, list[bytes]], deliveries: "list[Delivery]", committed: "list[Committed]") -> None:
     verdicts = {verdict.transaction_id: verdict for part in committed for verdict in part.verdicts}
     conflicts = set[bytes]().union(*(part.plan.conflicts for part in committed))
-    lines: dict[str, list[bytes]] = {}
-    for delivery in batch.deliveries:
-        if delivery.reply_to is None:
-            continue
+    for delivery in deliveries:
         for received in delivery.received:
             if not received.is_transaction:
                 continue
@@ -79,8 +95,19 @@ def replies_to(batch: "Batch", committed: "list[Committed]") -> dict[str, list[b
                 line = _answer(verdict)
             else:
                 continue  # it became a dead letter, of which the client hears by the fallback
-            lines.setdefault(delivery.reply_to, []).append(line)
-    return lines
+            lines.setdefault(str(delivery.reply_to), []).append(line)
+
+
+def _tell_progress(lines: dict[str, list[bytes]], deliveries: "list[Delivery]") -> None:
+    numbers: dict[tuple[str, str], int] = {}
+    for delivery in deliveries:
+        if delivery.asks_for_progress and (numbered := producer_number(delivery.message)) is not None:
+            _, stream, number = numbered
+            asked = (str(delivery.reply_to), stream)
+            numbers[asked] = max(number, numbers.get(asked, number))
+    for (queue, stream), number in numbers.items():
+        line = _line({"status": COMMITTED, "stream": stream, "number": number})
+        lines.setdefault(queue, []).append(line)
 
 
 def _answer(verdict: "Verdict") -> bytes:
