@@ -215,6 +215,21 @@ async def test_while_the_database_is_away_ingest_goes_on_taking_transactions(
     await eventually(lambda: client.get("/v1/transactions/t-1").status_code == 404, within=20)
 
 
+async def test_a_scorer_that_is_away_is_no_overload_and_ingest_goes_on_taking_transactions(
+    ingest: IngestAlone, client: httpx2.Client
+) -> None:
+    # More than the window holds, and nobody scores: the second batch is let in when a second has passed in silence.
+    for start in range(0, 4_000, 1_000):
+        batch = [a_transaction(transaction_id=f"t-{number}") for number in range(start, start + 1_000)]
+        answer = client.post("/v1/transactions/batch", json=batch)
+        assert answer.status_code == 202, answer.text
+
+    assert client.post("/v1/transactions", json=a_transaction()).status_code == 202
+    assert ingest.service.metric("fraudline_log_window_events") == float("inf")
+    assert ingest.service.metric("fraudline_log_outstanding_events") == 4_001
+    assert sum(len(message.body.splitlines()) for message in await ingest.queued()) == 4_001
+
+
 async def test_a_stop_answers_what_is_in_hand_and_leaves_with_0(ingest: IngestAlone, client: httpx2.Client) -> None:
     async with httpx2.AsyncClient(base_url=client.base_url, headers=client.headers, timeout=10) as many:
         posts = [

@@ -2,15 +2,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from fraudline.domain.event import MAX_BYTES, MAX_EVENTS
 from fraudline.errors import DependencyAway
+from fraudline_ingest.backlog import Backlog
 from fraudline_ingest.group_commit import GroupCommit
-from fraudline_ingest.metrics import IngestMetrics
 from fraudline_ingest.publisher import Stream
-
-STREAM = Stream("0", "exchange", "0")
+from ingest_builders import STREAM, a_group_commit
 
 
 class Broker:
@@ -21,10 +19,13 @@ class Broker:
         self.confirms: asyncio.Queue[DependencyAway | None] = asyncio.Queue()
         self.arrived = asyncio.Event()
         self.reply_to: str | None = None
+        self.reply_for: str | None = None
 
-    async def publish(self, stream: Stream, body: bytes, *, number: int, reply_to: str | None = None) -> None:
+    async def publish(
+        self, stream: Stream, body: bytes, *, number: int, reply_to: str | None, reply_for: str | None
+    ) -> None:
         assert stream is STREAM
-        self.reply_to = reply_to
+        self.reply_to, self.reply_for = reply_to, reply_for
         assert body.endswith(b"\n")
         self.messages.append((number, body.splitlines()))
         self.arrived.set()
@@ -46,8 +47,7 @@ def broker() -> Broker:
 @pytest.fixture
 async def stream(broker: Broker) -> AsyncIterator[GroupCommit]:
     stop = asyncio.Event()
-    metrics = IngestMetrics(CollectorRegistry())
-    group_commit = GroupCommit(STREAM, broker, metrics, lambda: "replies")  # type: ignore[arg-type] # its one method
+    group_commit = a_group_commit(broker)
     job = asyncio.create_task(group_commit.run(stop))
     yield group_commit
     stop.set()
@@ -175,8 +175,7 @@ async def test_a_caller_that_left_during_its_publish_does_no_harm(stream: GroupC
 
 async def test_who_waits_at_the_stop_is_told_to_send_again(broker: Broker) -> None:
     stop = asyncio.Event()
-    metrics = IngestMetrics(CollectorRegistry())
-    group_commit = GroupCommit(STREAM, broker, metrics, lambda: "replies")  # type: ignore[arg-type] # its one method
+    group_commit = a_group_commit(broker)
     job = asyncio.create_task(group_commit.run(stop))
     published = asyncio.create_task(group_commit.put([b"published"]))
     await broker.next_message()
@@ -202,3 +201,47 @@ async def test_a_message_asks_for_replies_where_somebody_in_it_waits(stream: Gro
     assert broker.reply_to == "replies"
     await broker.confirms.put(None)
     await asyncio.gather(first, *together)
+
+
+@pytest.mark.parametrize(("lines", "reply_for"), [(1, None), (100, "progress")])
+async def test_a_message_asks_for_progress_once_there_is_a_backlog(
+    stream: GroupCommit, broker: Broker, lines: int, reply_for: str | None
+) -> None:
+    broker.confirms.put_nowait(None)
+
+    await stream.put([b"x"] * lines)
+
+    assert (broker.reply_to, broker.reply_for) == ("replies" if reply_for else None, reply_for)
+
+
+async def test_a_message_that_somebody_waits_for_can_ask_for_progress_too(stream: GroupCommit, broker: Broker) -> None:
+    broker.confirms.put_nowait(None)
+
+    await stream.submit([b"x"] * 100, wants_reply=True)
+
+    assert broker.reply_for == "verdicts and progress"
+
+
+async def test_what_is_not_stored_leaves_the_backlog_and_what_is_stays_until_it_is_committed(broker: Broker) -> None:
+    backlog = Backlog(STREAM.name)
+    stop = asyncio.Event()
+    group_commit = a_group_commit(broker, backlog=backlog)
+    job = asyncio.create_task(group_commit.run(stop))
+    refused = group_commit.submit([b"refused"] * (MAX_EVENTS + 1))
+    await broker.next_message()
+    left = group_commit.submit([b"left"])
+    stayed = group_commit.submit([b"stayed"] * 3)
+    assert (backlog.events, backlog.singles) == (MAX_EVENTS + 5, 1)
+
+    left.cancel()
+    broker.confirms.put_nowait(DependencyAway("RabbitMQ", "test"))
+    broker.confirms.put_nowait(None)
+    with pytest.raises(DependencyAway):
+        await refused
+    await stayed
+
+    assert (backlog.events, backlog.singles) == (3, 0)
+    assert backlog.note_committed(1) is not None
+    assert backlog.events == 0
+    stop.set()
+    await job

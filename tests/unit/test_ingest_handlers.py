@@ -19,6 +19,7 @@ from fraudline_ingest.group_commit import GroupCommit
 from fraudline_ingest.handlers import Posted, put
 from fraudline_ingest.metrics import IngestMetrics
 from fraudline_ingest.publisher import Stream
+from ingest_builders import a_group_commit
 
 
 class DeafBroker:
@@ -40,8 +41,7 @@ def broker() -> DeafBroker:
 @pytest.fixture
 async def stream(broker: DeafBroker) -> AsyncIterator[GroupCommit]:
     stop = asyncio.Event()
-    metrics = IngestMetrics(CollectorRegistry())
-    group_commit = GroupCommit(Stream("0", "exchange", "0"), broker, metrics)  # type: ignore[arg-type] # its one method
+    group_commit = a_group_commit(broker)
     job = asyncio.create_task(group_commit.run(stop))
     yield group_commit
     stop.set()

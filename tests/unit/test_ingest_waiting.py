@@ -17,9 +17,9 @@ from fraudline.web.problems import Problem
 from fraudline_ingest.fallbacks import Fallbacks
 from fraudline_ingest.group_commit import GroupCommit
 from fraudline_ingest.metrics import IngestMetrics
-from fraudline_ingest.publisher import Stream
 from fraudline_ingest.waiters import Waiters
 from fraudline_ingest.waiting import Waiting
+from ingest_builders import a_group_commit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -34,7 +34,7 @@ class Broker:
         self.confirms: asyncio.Queue[DependencyAway | None] = asyncio.Queue()
         self.bodies: list[bytes] = []
 
-    async def publish(self, _stream: Stream, body: bytes, **_: object) -> None:
+    async def publish(self, _stream: object, body: bytes, **_: object) -> None:
         self.bodies.append(body)
         if (error := await self.confirms.get()) is not None:
             raise error
@@ -85,7 +85,7 @@ def broker() -> Broker:
 async def counter(broker: Broker) -> AsyncIterator[Counter]:
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
-    stream = GroupCommit(Stream("0", "exchange", "0"), broker, metrics)  # type: ignore[arg-type] # its one method
+    stream = a_group_commit(broker, metrics)
     stop = asyncio.Event()
     job = asyncio.create_task(stream.run(stop))
     counter = Counter(stream, metrics, registry)

@@ -14,7 +14,9 @@ from fraudline.service.readiness import Readiness
 from fraudline.service.run import supervise
 from fraudline.web.bound import Bound
 from fraudline.web.key_ring import KeyRing
+from fraudline_ingest.admission import Admission
 from fraudline_ingest.api import build_api
+from fraudline_ingest.backlog import Backlog
 from fraudline_ingest.fallbacks import Fallbacks
 from fraudline_ingest.group_commit import GroupCommit
 from fraudline_ingest.handlers import Handlers
@@ -68,15 +70,20 @@ async def main(settings: "IngestSettings", stop: "asyncio.Event") -> None:
     metrics.keys_age_seconds.set_function(lambda: keys.age_seconds)
     publisher = Publisher(settings.amqp_url.get_secret_value(), metrics)
     waiters = Waiters()
-    replies = Replies(settings.amqp_url.get_secret_value(), publisher.producer, waiters)
-    transactions = GroupCommit(TRANSACTION_STREAM, publisher, metrics, reply_queue=lambda: replies.queue)
+    backlogs = {stream: Backlog(stream.name) for stream in (TRANSACTION_STREAM, LABEL_STREAM)}
+    admission = Admission([*backlogs.values()], metrics)
+    replies = Replies(settings.amqp_url.get_secret_value(), publisher.producer, waiters, admission)
+    transactions, labels = (
+        GroupCommit(stream, publisher, metrics, backlog=backlog, admission=admission, reply_queue=lambda: replies.queue)
+        for stream, backlog in backlogs.items()
+    )
     fallbacks = Fallbacks(transactions, metrics.fallbacks_given_up)
-    labels = GroupCommit(LABEL_STREAM, publisher, metrics)
     handlers = Handlers(
         keys=keys,
         database=database,
         transactions=transactions,
         labels=labels,
+        admission=admission,
         waiting=Waiting(
             stream=transactions,
             waiters=waiters,

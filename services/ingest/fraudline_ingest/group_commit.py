@@ -12,25 +12,30 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from fraudline.amqp.connection import BROKER
+from fraudline.amqp.topology import PROGRESS, VERDICTS_AND_PROGRESS
 from fraudline.domain.event import MAX_BYTES, MAX_EVENTS
 from fraudline.errors import DependencyAway
 from fraudline.service.run import until_stopped
+from fraudline_ingest.backlog import Stored
 from fraudline_ingest.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fraudline_ingest.admission import Admission
+    from fraudline_ingest.backlog import Backlog
     from fraudline_ingest.metrics import IngestMetrics
     from fraudline_ingest.publisher import Publisher, Stream
 
 
 @dataclass(slots=True, eq=False)
 class _Caller:
-    """One who waits until all lines it handed in are confirmed; `taken` is how many of them are on their way."""
+    """One who waits, `since` when, until all lines it handed in are confirmed; `taken` is how many are on their way."""
 
     answer: asyncio.Future[None]
     lines: "Sequence[bytes]"
     wants_reply: bool
+    since: float
     taken: int = 0
 
 
@@ -41,6 +46,11 @@ class _Group:
     lines: list[bytes] = field(default_factory=list)
     callers: list[_Caller] = field(default_factory=list)
     size: int = 0
+
+    @property
+    def singles(self) -> int:
+        """How many of the lines were handed in by themselves."""
+        return sum(len(caller.lines) == 1 for caller in self.callers)
 
     def take_from(self, caller: _Caller) -> bool:
         """Take as many of a caller's lines as one message may hold; return whether these were the last."""
@@ -61,6 +71,14 @@ class GroupCommit:
 
     The number goes up with each confirm and with nothing else, so that what the log never saw is a hole that can be
     seen. After an attempt whose fate is unknown the next message carries the same number once more.
+
+    Args:
+        stream: Where messages go.
+        publisher: Publishes them.
+        metrics: Measure them.
+        backlog: Counts the lines from here to their commit.
+        admission: Decides which messages ask for progress.
+        reply_queue: Names the queue for replies; None where there is none now.
     """
 
     def __init__(
@@ -68,10 +86,15 @@ class GroupCommit:
         stream: "Stream",
         publisher: "Publisher",
         metrics: "IngestMetrics",
-        reply_queue: "Callable[[], str | None]" = lambda: None,
+        *,
+        backlog: "Backlog",
+        admission: "Admission",
+        reply_queue: "Callable[[], str | None]",
     ) -> None:
         self._stream = stream
         self._publisher = publisher
+        self._backlog = backlog
+        self._admission = admission
         self._reply_queue = reply_queue
         self._batch_events = metrics.publish_batch_events.labels(stream=stream.name)
         self._confirm_seconds = metrics.publish_confirm_seconds.labels(stream=stream.name)
@@ -99,8 +122,9 @@ class GroupCommit:
         A caller that cancels it is forgotten: what it has waiting is not sent any more. With `wants_reply` the scorer
         is asked to tell this process of the verdicts.
         """
-        caller = _Caller(asyncio.get_running_loop().create_future(), lines, wants_reply)
+        caller = _Caller(asyncio.get_running_loop().create_future(), lines, wants_reply, self._admission.clock())
         self._waiting.append(caller)
+        self._backlog.enter(len(lines))
         self._has_arrived.set()
         return caller.answer
 
@@ -124,11 +148,9 @@ class GroupCommit:
             body = b"\n".join([*group.lines, b""])
             began = perf_counter()
             try:
-                wants_reply = any(caller.wants_reply for caller in group.callers)
-                await self._publisher.publish(
-                    self._stream, body, number=self._number, reply_to=self._reply_queue() if wants_reply else None
-                )
+                asks = await self._publish(group, body)
             except DependencyAway as error:
+                self._backlog.leave(len(group.lines), singles=group.singles)
                 for caller in group.callers:
                     _fail(caller.answer, error)
                 continue
@@ -136,12 +158,28 @@ class GroupCommit:
                 for caller in group.callers:
                     _fail(caller.answer, DependencyAway(BROKER, "ingest is stopping"))
                 raise
+            stored = Stored(self._number, len(group.lines), group.singles, since=group.callers[0].since)
+            self._admission.note_stored(self._backlog, stored, asks=asks)
             self._number += 1
             self._confirm_seconds.observe(perf_counter() - began)
             self._batch_events.observe(len(group.lines))
             for caller in group.callers:
                 if caller.taken == len(caller.lines) and not caller.answer.done():
                     caller.answer.set_result(None)
+
+    async def _publish(self, group: _Group, body: bytes) -> bool:
+        """Publish a message, asking for what its callers and the admission want to hear; return if for progress."""
+        queue = self._reply_queue()
+        asks = self._admission.asks_now(len(group.lines), can_hear=queue is not None)
+        waits = any(caller.wants_reply for caller in group.callers)
+        await self._publisher.publish(
+            self._stream,
+            body,
+            number=self._number,
+            reply_to=queue if waits or asks else None,
+            reply_for=(VERDICTS_AND_PROGRESS if waits else PROGRESS) if asks else None,
+        )
+        return asks
 
     def _next_group(self) -> _Group:
         """Take the next message's lines: those whose callers still wait, within the bounds of one message."""
@@ -151,7 +189,14 @@ class GroupCommit:
             if not caller.answer.done() and not group.take_from(caller):
                 break
             self._waiting.popleft()
+            self._forget_untaken(caller)
         return group
+
+    def _forget_untaken(self, caller: _Caller) -> None:
+        """Count no longer what a caller that has left had waiting."""
+        left = len(caller.lines) - caller.taken
+        if left:
+            self._backlog.leave(left, singles=int(len(caller.lines) == 1))
 
 
 def _fail(answer: asyncio.Future[None], error: DependencyAway) -> None:

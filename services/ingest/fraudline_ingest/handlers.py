@@ -1,8 +1,8 @@
 """What ingest does with each request.
 
-A posted event's life: authenticated → read → validated → queued → published → confirmed → answered. Until the answer
-the client holds the only copy that counts: a crash anywhere before it leaves a client that sends again, and a scorer
-that knows the event by its id.
+A posted event's life: authenticated → admitted → read → validated → queued → published → confirmed → answered. Until
+the answer the client holds the only copy that counts: a crash anywhere before it leaves a client that sends again, and
+a scorer that knows the event by its id.
 
 Posts are given what the server gives, with nothing of the framework around them (`direct_routes`).
 """
@@ -21,8 +21,9 @@ from fraudline.domain.event import encode_label, encode_transaction
 from fraudline.domain.posted import is_identifier
 from fraudline.postgres.stored import stored_transaction
 from fraudline.service.problem_kind import ProblemKind
+from fraudline.service.settings import MAX_BATCH
 from fraudline.web.body import MAX_BYTES, declared_size, read_body
-from fraudline.web.direct_routes import Answer, first_values, json_answer
+from fraudline.web.direct_routes import Answer, first_values, json_answer, problem_answer
 from fraudline.web.problems import Problem, faults_document, full
 from fraudline_ingest.intake import Refusal, batch_documents, claimed_id, read_label, read_transaction
 from fraudline_ingest.preference import preferred_wait
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from fraudline.postgres.database import Connection, Database
     from fraudline.web.bound import Bound
     from fraudline.web.key_ring import KeyRing
+    from fraudline_ingest.admission import Admission
     from fraudline_ingest.group_commit import GroupCommit
     from fraudline_ingest.metrics import IngestMetrics
     from fraudline_ingest.waiting import Waiting
@@ -49,6 +51,11 @@ TURN_SECONDS = 0.01
 ALL_ROLES = frozenset(Role)
 POSTING_ROLES = frozenset({Role.INGEST, Role.ADMIN})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+# What a transaction takes in a batch at the least, as a rule: for how many one is taken before it is read.
+USUAL_BYTES = 150
+
+# Made once: in a flood there are many of them, and each costs those that are let in.
+_TOO_MUCH = problem_answer(full("More is posted than can be scored in time"))
 
 
 class Posted(NamedTuple):
@@ -76,6 +83,7 @@ class Handlers:
         database: "Database",
         transactions: "GroupCommit",
         labels: "GroupCommit",
+        admission: "Admission",
         waiting: "Waiting",
         events: "Bound",
         body_bytes: "Bound",
@@ -87,6 +95,7 @@ class Handlers:
         self._database = database
         self._transactions = transactions
         self._labels = labels
+        self._admission = admission
         self._waiting = waiting
         self._events = events
         self._body_bytes = body_bytes
@@ -94,43 +103,69 @@ class Handlers:
         self._accepted_transactions = metrics.events_accepted.labels(kind="transaction")
         self._accepted_labels = metrics.events_accepted.labels(kind="label")
         self._refused = metrics.events_refused
+        self._refused_full = metrics.events_refused.labels(reason=ProblemKind.FULL.code)
         self._now = now
 
     async def post_transaction(self, scope: "Scope", receive: "Receive") -> Answer:
         """Take one transaction in; wait for its verdict, if the client would like that."""
-        return await self._posted(scope, receive, self._take_transaction, events=1)
+        return await self._posted(scope, receive, self._take_transaction)
 
     async def post_label(self, scope: "Scope", receive: "Receive") -> Answer:
         """Take one label in."""
-        return await self._posted(scope, receive, self._take_label, events=1)
-
-    async def post_batch(self, scope: "Scope", receive: "Receive") -> Answer:
-        """Take up to a thousand transactions in; a bad one is rejected alone."""
-        return await self._posted(scope, receive, self._take_batch)
+        return await self._posted(scope, receive, self._take_label)
 
     async def _posted(
-        self, scope: "Scope", receive: "Receive", take_in: "Callable[[Posted], Awaitable[Answer]]", *, events: int = 0
+        self, scope: "Scope", receive: "Receive", take_in: "Callable[[Posted], Awaitable[Answer]]"
     ) -> Answer:
-        """Have `take_in` answer what was posted, holding room for the body and for so many events meanwhile.
+        """Have `take_in` answer one event that was posted, holding room for it and its body meanwhile.
 
         Raises:
             Problem: The key may not post, there is no room, or the body did not come as it should.
         """
         headers = first_values(scope["headers"])
         client = self._keys.admit(_text(headers, b"authorization"), POSTING_ROLES)
-        declared = declared_size(_text(headers, b"content-length"), _text(headers, b"content-encoding"))
+        if not self._admission.admits_single():
+            self._refused_full.inc()
+            return _TOO_MUCH
+        declared = _declared(headers)
         held_bytes = MAX_BYTES if declared is None else declared
         self._body_bytes.take(held_bytes)
         try:
-            self._events.take(events)
+            self._events.take(1)
             try:
                 answer_by = asyncio.get_running_loop().time() + ANSWER_SECONDS
-                body = await read_body(receive, declared=declared)
+                self._admission.hold_single()
+                try:
+                    body = await read_body(receive, declared=declared)
+                finally:
+                    # From here to the stream, which counts it then, nothing is awaited.
+                    self._admission.give_back_single()
                 return await take_in(Posted(client, body, answer_by, headers, scope, receive))
             finally:
-                self._events.give_back(events)
+                self._events.give_back(1)
         finally:
             self._body_bytes.give_back(held_bytes)
+
+    async def post_batch(self, scope: "Scope", receive: "Receive") -> Answer:
+        """Take up to a thousand transactions in; a bad one is rejected alone.
+
+        Raises:
+            Problem: As for one event.
+        """
+        headers = first_values(scope["headers"])
+        client = self._keys.admit(_text(headers, b"authorization"), POSTING_ROLES)
+        declared = _declared(headers)
+        answer_by = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        with self._body_bytes.hold(MAX_BYTES if declared is None else declared):
+            expected = MAX_BATCH if declared is None else min(MAX_BATCH, declared // USUAL_BYTES + 1)
+            if not await self._admission.admits_batch(expected):
+                self._refused_full.inc()
+                return _TOO_MUCH
+            try:
+                body = await read_body(receive, declared=declared)
+            finally:
+                self._admission.give_back(expected)
+            return await self._take_batch(Posted(client, body, answer_by, headers, scope, receive))
 
     async def _take_transaction(self, posted: Posted) -> Answer:
         if b"prefer" in posted.headers and (wait := preferred_wait(_all_texts(posted.scope, b"prefer"))) is not None:
@@ -171,7 +206,8 @@ class Handlers:
         media_type = (_text(posted.headers, b"content-type") or "").partition(";")[0].strip().lower()
         documents = batch_documents(posted.body, is_ndjson=media_type in NDJSON_TYPES)
         with self._events.hold(len(documents)):
-            lines, refusals = await self._validated(documents, posted)
+            with self._admission.holding(len(documents)):
+                lines, refusals = await self._validated(documents, posted)
             if lines:
                 await put(self._transactions, lines, posted)
         self._accepted_transactions.inc(len(lines))
@@ -227,6 +263,10 @@ class Handlers:
             return await stored_transaction(connection, transaction_id, posted_by=posted_by)
 
         return await self._database.ask(read, within_seconds=ANSWER_SECONDS)
+
+
+def _declared(headers: "Mapping[bytes, bytes]") -> int | None:
+    return declared_size(_text(headers, b"content-length"), _text(headers, b"content-encoding"))
 
 
 def _check_time(posted: Posted) -> None:

@@ -74,6 +74,21 @@ class IngestMetrics:
         self.keys_age_seconds = Gauge(
             "fraudline_keys_age_seconds", "Seconds since the API keys were last read.", registry=registry
         )
+        self.log_window_events = Gauge(
+            "fraudline_log_window_events",
+            "How many events may be outstanding before posts are refused; infinite while the scorer says nothing.",
+            registry=registry,
+        )
+        self.log_outstanding_events = Gauge(
+            "fraudline_log_outstanding_events",
+            "Events between their admission and the word that they are committed.",
+            registry=registry,
+        )
+        self.log_delay_seconds = Gauge(
+            "fraudline_log_delay_seconds",
+            "What the event of which was last heard took from being ready to being committed.",
+            registry=registry,
+        )
         self.waits_in_flight = Gauge("fraudline_waits_in_flight", "Clients that wait for a verdict.", registry=registry)
         self._waits = Counter(
             "fraudline_waits_total",

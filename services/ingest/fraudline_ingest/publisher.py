@@ -23,6 +23,7 @@ from fraudline.amqp.reconnecting import stay_connected
 from fraudline.amqp.topology import (
     NUMBER_HEADER,
     PRODUCER_HEADER,
+    REPLY_HEADER,
     STREAM_HEADER,
     declare_partition,
 )
@@ -33,6 +34,7 @@ from fraudline.service.run import until_stopped
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection
+    from aiormq.abc import FieldValue
 
     from fraudline_ingest.metrics import IngestMetrics
 
@@ -113,8 +115,17 @@ class Publisher:
         if self._session is session:
             self._session = None
 
-    async def publish(self, stream: Stream, body: bytes, *, number: int, reply_to: str | None = None) -> None:
-        """Hand a message to the broker and return once it has confirmed it; `reply_to` is where verdicts are awaited.
+    async def publish(
+        self, stream: Stream, body: bytes, *, number: int, reply_to: str | None = None, reply_for: str | None = None
+    ) -> None:
+        """Hand a message to the broker and return once it has confirmed it.
+
+        Args:
+            stream: Where it goes.
+            body: Its lines.
+            number: Its number in the stream.
+            reply_to: The queue in which replies to it are awaited.
+            reply_for: What for, see `topology`; None: for verdicts.
 
         Raises:
             DependencyAway: It has not, in time or at all.
@@ -123,6 +134,13 @@ class Publisher:
         session = self._session
         if session is None:
             raise self._failed(stream, PublishFailure.AWAY, self._reason)
+        headers: dict[str, FieldValue] = {
+            PRODUCER_HEADER: self.producer,
+            STREAM_HEADER: stream.name,
+            NUMBER_HEADER: number,
+        }
+        if reply_for is not None:
+            headers[REPLY_HEADER] = reply_for
         message = Message(
             body,
             content_type=CONTENT_TYPE,
@@ -130,7 +148,7 @@ class Publisher:
             # Returned messages are matched by this id: an attempt must never share it with another.
             message_id=uuid4().hex,
             reply_to=reply_to,
-            headers={PRODUCER_HEADER: self.producer, STREAM_HEADER: stream.name, NUMBER_HEADER: number},
+            headers=headers,
         )
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):

@@ -1,6 +1,7 @@
-"""Where ingest hears of the verdicts that somebody waits for: a queue of this process alone, gone with its connection.
+"""Where ingest hears of verdicts that somebody waits for, and of how far the log is committed.
 
-While there is no connection nobody hears anything, and those who wait get their fallback.
+It is a queue of this process alone, gone with its connection. While there is none nobody hears anything: those who wait
+get their fallback, and nobody is refused for what may stand in the log.
 """
 
 import asyncio
@@ -10,26 +11,28 @@ from pydantic_core import from_json
 
 from fraudline.amqp.connection import SET_UP_SECONDS, broker_call, closed_event, connected
 from fraudline.amqp.reconnecting import stay_connected
-from fraudline.amqp.topology import CONFLICT, SCORED, declare_replies, reply_queue
+from fraudline.amqp.topology import COMMITTED, CONFLICT, SCORED, declare_replies, reply_queue
 from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.service.run import until_stopped
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractIncomingMessage
 
+    from fraudline_ingest.admission import Admission
     from fraudline_ingest.waiters import Waiters
 
 
 class Replies:
-    """Consumes the replies to one producer and passes them to those who wait.
+    """Consumes the replies to one producer and passes them to those who wait, and to who lets in.
 
     `queue` is where they are to be sent; None while nothing can be heard.
     """
 
-    def __init__(self, url: str, producer: str, waiters: "Waiters") -> None:
+    def __init__(self, url: str, producer: str, waiters: "Waiters", admission: "Admission") -> None:
         self._url = url
         self._producer = producer
         self._waiters = waiters
+        self._admission = admission
         self._connections = 0
         self.queue: str | None = None
 
@@ -57,15 +60,19 @@ class Replies:
     async def _take(self, message: "AbstractIncomingMessage") -> None:
         for line in message.body.split(b"\n"):
             try:
-                reply = from_json(line)
-                transaction_id, status = reply["transaction_id"], reply["status"]
+                self._note(line)
             except (ValueError, TypeError, KeyError):
                 get_logger().warning(LogEvent.REPLY_NOT_READ)
-                continue
-            if status == SCORED:
-                self._waiters.tell_verdict(transaction_id, line)
-            elif status == CONFLICT:
-                self._waiters.tell_conflict(transaction_id)
+
+    def _note(self, line: bytes) -> None:
+        reply = from_json(line)
+        status = reply["status"]
+        if status == SCORED:
+            self._waiters.tell_verdict(reply["transaction_id"], line)
+        elif status == CONFLICT:
+            self._waiters.tell_conflict(reply["transaction_id"])
+        elif status == COMMITTED:
+            self._admission.note_committed(reply["stream"], int(reply["number"]))
 
 
 def _note_lost(error: Exception | None) -> None:
