@@ -114,6 +114,18 @@ async def test_what_failed_for_want_of_a_server_may_have_been_taken_in() -> None
     assert (answers.accepted_payments, answers.has_doubts) == (0, True)
 
 
+async def test_what_had_left_when_time_was_up_is_waited_for_and_what_had_not_is_never_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fraudline.bench.generator.LAST_ANSWER_SECONDS", 0.1)
+    server = Server(lambda *_: ACCEPTED, stalled_at=4, stall_seconds=0.25)
+
+    answers = await server.serve(a_load(rate=200.0, seconds=0.1))
+
+    assert answers.status.tolist() == [202] * 5 + [0] * 15
+    assert (answers.unsent, answers.has_doubts) == (15, False)
+
+
 async def test_a_batch_is_a_thousand_lines_and_counts_as_many_as_the_answer_says() -> None:
     body = json.dumps({"accepted": 998, "rejected": [{}, {}]}).encode()
     server = Server(lambda *_: b"HTTP/1.1 202 Accepted\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))

@@ -65,14 +65,10 @@ class Generator:
         began = time.process_time()
         await (self._post_freely() if self._load.rate is None else self._post_steadily(self._load.rate))
         self._is_over = True
-        try:
-            async with asyncio.timeout(LAST_ANSWER_SECONDS):
-                while self._under_way or self._waiting:
-                    self._all_answered.clear()
-                    await self._all_answered.wait()
-        except TimeoutError:
-            # What is still due stays unsent, and counts as never answered.
-            self._waiting.clear()
+        await self._answers()
+        # What is still due stays unsent, and counts as never answered; what has left may still be answered.
+        self._waiting.clear()
+        await self._answers()
         cpu_seconds = time.process_time() - began
         return Answers(
             due=np.array(self._due),
@@ -85,6 +81,14 @@ class Generator:
             size=self._size,
             cpu_seconds=cpu_seconds,
         )
+
+    async def _answers(self) -> None:
+        """Wait for the answers to all that is due, at most ten seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_ANSWER_SECONDS):
+                while self._under_way or self._waiting:
+                    self._all_answered.clear()
+                    await self._all_answered.wait()
 
     async def _post_steadily(self, rate: float) -> None:
         """Let requests fall due at even distances."""
