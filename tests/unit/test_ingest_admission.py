@@ -8,11 +8,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fraudline.domain.event import MAX_EVENTS
-from fraudline_ingest.admission import MOST_WAITING, YIELD_SECONDS, Admission
+from fraudline_ingest.admission import MOST_WAITING, Admission
 from fraudline_ingest.asking import SILENCE_SECONDS
 from fraudline_ingest.backlog import MOST_MESSAGES, Backlog, Stored
 from fraudline_ingest.metrics import IngestMetrics
-from fraudline_ingest.window import USUAL
+from fraudline_ingest.window import USUAL, YIELD_SECONDS
 
 BATCH = 1_000
 
@@ -38,8 +38,8 @@ class Door:
     def commit(self, number: int | None = None) -> None:
         self.admission.note_committed("0", number or self._number)
 
-    def shown(self, name: str) -> float | None:
-        return self.registry.get_sample_value(f"fraudline_log_{name}")
+    def shown(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"fraudline_log_{name}", labels)
 
 
 @pytest.fixture
@@ -73,17 +73,17 @@ def test_a_single_post_is_let_in_while_the_window_has_room_for_its_kind(door: Do
     door.admission.give_back_single()
     assert door.admission.admits_single()
     assert door.shown("outstanding_events") == USUAL - 1 + 5 * BATCH
-    assert door.shown("window_events") == USUAL
+    assert door.shown("window_events", kind="single") == USUAL
 
 
-async def test_a_batch_is_let_in_up_to_half_of_the_window_and_counts_from_then_on(door: Door) -> None:
-    door.store(USUAL // 2 - 1, singly=True)
+async def test_a_batch_is_let_in_while_less_than_a_message_is_there_and_counts_from_then_on(door: Door) -> None:
+    door.store(MAX_EVENTS - 1, singly=True)
 
     assert await door.admission.admits_batch(BATCH)
     second = a_batch(door)
     await settled()
     assert not second.done()
-    assert door.admission.outstanding == USUAL // 2 - 1 + BATCH
+    assert door.admission.outstanding == MAX_EVENTS - 1 + BATCH
 
     door.commit()
     await settled()
@@ -130,23 +130,18 @@ async def test_a_batch_waits_no_longer_than_a_second(door: Door, monkeypatch: py
     assert not await came_in(a_batch(door))
 
 
-async def test_batches_have_their_share_alone_where_single_posts_are_refused(door: Door) -> None:
-    for _ in range(3):  # it shrinks to its least
-        door.store(2_000, singly=True)
-        door.now += 0.9
-        door.commit()
-    door.store(MAX_EVENTS // 2, singly=True)
-
-    assert await door.admission.admits_batch(BATCH)
-    door.admission.give_back(BATCH)
+async def test_no_batch_comes_in_while_single_posts_are_refused(door: Door) -> None:
+    door.store(USUAL, singly=True)
     assert not door.admission.admits_single()
-    pressed = a_batch(door)
-    await settled()
-    assert not pressed.done()
-    door.now += YIELD_SECONDS - 0.5
-    door.store(0, singly=True)
     door.commit()
-    assert await came_in(pressed)
+    batch = a_batch(door)
+    await settled()
+    assert not batch.done()
+
+    door.now += YIELD_SECONDS
+    door.store(1, singly=True)
+    door.commit()
+    assert await came_in(batch)
 
 
 async def test_a_scorer_that_says_nothing_for_a_second_keeps_nobody_out(door: Door) -> None:
@@ -156,12 +151,12 @@ async def test_a_scorer_that_says_nothing_for_a_second_keeps_nobody_out(door: Do
     door.now += SILENCE_SECONDS
     assert door.admission.admits_single()
     assert await door.admission.admits_batch(BATCH)
-    assert door.shown("window_events") == float("inf")
+    assert door.shown("window_events", kind="single") == float("inf")
 
     door.store(10 * USUAL, singly=True)
     door.commit(1)
     assert door.admission.admits_single()
-    assert door.shown("window_events") == pytest.approx(10 * USUAL + BATCH + 0.9 * USUAL)
+    assert door.shown("window_events", kind="single") == pytest.approx(10 * USUAL + BATCH + 0.9 * USUAL)
 
 
 @pytest.mark.parametrize("stream", ["labels", "?"])

@@ -8,14 +8,18 @@ import pytest
 
 from fraudline_ingest.backlog import Progress
 from fraudline_ingest.window import (
+    ALONE_AFTER_SECONDS,
     BATCH_TARGET_SECONDS,
     GROWTH_EVENTS,
     GROWTH_SHARE,
     INTERVAL_SECONDS,
     LEAST,
+    LEAST_FOR_BATCHES,
+    LEAST_FOR_BATCHES_ALONE,
     MOST,
     TARGET_SECONDS,
     USUAL,
+    YIELD_SECONDS,
     Window,
 )
 from simulated_log import SimulatedLog
@@ -24,18 +28,20 @@ RATE = 3_000.0
 
 
 def committed(
-    window: Window, delay: float, *, at: float, events: int = 10, outstanding: int = 0, has_singles: bool = True
+    window: Window, delay: float, *, at: float, events: int = 10, outstanding: int = 0, batches: bool = False
 ) -> None:
-    window.note_committed(Progress(events, at - delay, has_singles=has_singles), now=at, outstanding=outstanding)
+    singles = 0 if batches else events
+    progress = Progress(events, singles, since=at - delay, ends_with_single=not batches)
+    window.note_committed(progress, now=at, outstanding=outstanding, singles=0 if batches else outstanding)
 
 
-def a_window(delay: float, *, kept_out: bool = False, outstanding: int = 2_000, has_singles: bool = True) -> Window:
+def a_window(delay: float, *, kept_out: bool = False, outstanding: int = 2_000, batches: bool = False) -> Window:
     """Return a window after one interval in which events took so long."""
     window = Window()
-    committed(window, 0.0, at=0.0)
+    committed(window, 0.0, at=0.0, batches=batches)
     if kept_out:
-        window.note_kept_out()
-    committed(window, delay, at=10.0, outstanding=outstanding, has_singles=has_singles)
+        window.note_single_kept_out(5.0)
+    committed(window, delay, at=10.0, outstanding=outstanding, batches=batches)
     return window
 
 
@@ -43,12 +49,12 @@ def a_window(delay: float, *, kept_out: bool = False, outstanding: int = 2_000, 
 def test_it_shrinks_to_what_would_have_met_the_target_and_never_below_a_quarter(times: float, factor: float) -> None:
     window = a_window(times * TARGET_SECONDS)
 
-    assert window.size == pytest.approx(max(LEAST, factor * USUAL))
+    assert window.for_singles == pytest.approx(max(LEAST, factor * USUAL))
     assert window.delay_seconds == pytest.approx(times * TARGET_SECONDS)
 
 
 def test_it_shrinks_from_what_was_outstanding_where_that_was_less() -> None:
-    assert a_window(2 * TARGET_SECONDS, outstanding=790).size == pytest.approx(400)
+    assert a_window(2 * TARGET_SECONDS, outstanding=790).for_singles == pytest.approx(400)
 
 
 def test_one_event_that_was_fast_enough_keeps_it_from_shrinking() -> None:
@@ -57,50 +63,86 @@ def test_one_event_that_was_fast_enough_keeps_it_from_shrinking() -> None:
     committed(window, 0.9 * TARGET_SECONDS, at=0.9 * INTERVAL_SECONDS)
     committed(window, 9 * TARGET_SECONDS, at=10.0, outstanding=2_000)
 
-    assert window.size == USUAL
+    assert window.for_singles == USUAL
 
 
 def test_batches_may_take_longer_as_long_as_they_have_the_log_to_themselves() -> None:
-    between = (TARGET_SECONDS + BATCH_TARGET_SECONDS) / 2
-    alone = a_window(between, has_singles=False)
-    shared = Window()
-    committed(shared, 0.0, at=0.0)
-    committed(shared, between, at=between, has_singles=False)
-    committed(shared, between, at=10.0, outstanding=2_000)
+    assert a_window(0.9 * BATCH_TARGET_SECONDS, batches=True).for_batches(now=10.0) >= LEAST_FOR_BATCHES_ALONE
+    slow = a_window(2 * BATCH_TARGET_SECONDS, batches=True)
 
-    assert alone.size == USUAL
-    assert shared.size < USUAL
-    assert a_window(1.1 * BATCH_TARGET_SECONDS, has_singles=False).size < USUAL
+    assert slow.for_batches(now=10.0) == LEAST_FOR_BATCHES_ALONE
+    committed(slow, 0.01, at=10.05)
+    assert slow.for_batches(now=10.05) == pytest.approx(LEAST_FOR_BATCHES_ALONE / 2)
+    assert slow.for_batches(now=10.05 + ALONE_AFTER_SECONDS) == LEAST_FOR_BATCHES_ALONE
+
+
+def test_where_most_of_the_log_came_in_batches_their_bound_shrinks_and_not_that_of_single_posts() -> None:
+    window = Window()
+    committed(window, 0.0, at=0.0)
+    window.note_committed(
+        Progress(10, 10, since=10 - 9 * TARGET_SECONDS, ends_with_single=True), now=10.0, outstanding=900, singles=100
+    )
+
+    assert window.for_singles == USUAL
+    assert window.for_batches(now=10.0) == LEAST_FOR_BATCHES
+
+
+def test_where_most_of_it_was_posted_singly_the_bound_of_batches_stays() -> None:
+    window = Window()
+    committed(window, 0.0, at=0.0)
+    window.note_committed(
+        Progress(10, 10, since=10 - 2 * TARGET_SECONDS, ends_with_single=True), now=10.0, outstanding=900, singles=600
+    )
+
+    assert window.for_singles == pytest.approx(305)
+    assert window.for_batches(now=10.0) == LEAST_FOR_BATCHES_ALONE
+
+
+def test_no_batch_comes_in_while_single_posts_are_refused() -> None:
+    window = Window()
+    window.note_single_kept_out(5.0)
+
+    assert window.for_batches(now=5.0 + YIELD_SECONDS / 2) == 0
+    assert window.for_batches(now=5.0 + YIELD_SECONDS) == LEAST_FOR_BATCHES_ALONE
+
+
+def test_where_batches_were_kept_out_and_all_was_in_time_more_of_them_come_in() -> None:
+    window = Window()
+    committed(window, 0.0, at=0.0, batches=True)
+    window.note_batch_kept_out()
+    committed(window, 0.01, at=1.0, batches=True)
+
+    assert window.for_batches(now=2.0) == LEAST_FOR_BATCHES_ALONE * (1 + GROWTH_SHARE) + GROWTH_EVENTS
 
 
 def test_it_grows_only_where_it_kept_somebody_out_and_comes_back_to_the_usual_size() -> None:
     fast = TARGET_SECONDS / 2
     window = a_window(fast, kept_out=True)
 
-    assert window.size == USUAL * (1 + GROWTH_SHARE) + GROWTH_EVENTS
-    assert a_window(fast).size == USUAL
+    assert window.for_singles == USUAL * (1 + GROWTH_SHARE) + GROWTH_EVENTS
+    assert a_window(fast).for_singles == USUAL
     for second in range(11, 20):
         committed(window, fast, at=second)
-    assert window.size == USUAL
+    assert window.for_singles == USUAL
 
 
 def test_it_has_bounds_on_both_sides() -> None:
     small, large = Window(), Window()
     for second in range(1, 200):
-        large.note_kept_out()
+        large.note_single_kept_out(second)
         committed(small, 0.9, at=second, outstanding=2_000)
         committed(large, 0.0, at=second)
 
-    assert (small.size, large.size) == (LEAST, MOST)
+    assert (small.for_singles, large.for_singles) == (LEAST, MOST)
 
 
 def test_what_waited_behind_an_earlier_window_does_not_shrink_this_one() -> None:
     window = a_window(2 * TARGET_SECONDS)
-    size = window.size
+    size = window.for_singles
 
     committed(window, 5.0, at=12.0, outstanding=2_000)
 
-    assert window.size == size
+    assert window.for_singles == size
 
 
 def test_after_an_outage_it_takes_nine_for_ten_until_the_delay_is_under_the_target() -> None:
@@ -108,11 +150,11 @@ def test_after_an_outage_it_takes_nine_for_ten_until_the_delay_is_under_the_targ
     window.catch_up(10_000)
 
     committed(window, 10.0, at=10.0, events=100, outstanding=9_900)
-    assert (window.size, window.is_catching_up) == (9_990, True)
+    assert (window.for_singles, window.is_catching_up) == (9_990, True)
     committed(window, 10.0, at=10.1, events=100, outstanding=5_000)
-    assert (window.size, window.is_catching_up) == (5_090, True)
+    assert (window.for_singles, window.is_catching_up) == (5_090, True)
     committed(window, TARGET_SECONDS / 2, at=10.2, events=100, outstanding=900)
-    assert (window.size, window.is_catching_up) == (990, False)
+    assert (window.for_singles, window.is_catching_up) == (990, False)
 
 
 @pytest.mark.parametrize("times", [2.0, 10.0])

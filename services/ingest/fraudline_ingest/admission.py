@@ -2,11 +2,10 @@
 
 An event is *outstanding* from its admission to the word that it is committed, whether it is still being read, waits for
 the broker or stands in the log. A single post is let in while fewer of its kind are outstanding than the window holds
-(`window`): it is never refused for the sake of batches. A batch is let in while fewer of both kinds are outstanding
-than half of the window, so that batches use what single posts leave; one may go past the window, since it cannot be
-cut. While no single post is refused, one message of the largest size is room enough too: with less in the log the
-scorer would run dry before the next batch is read. A few batches wait for their turn, a second at most: a client that
-posts one after the other is slowed down and not sent away. Everybody else is refused at once.
+for them (`window`): it is not refused for the sake of batches. A batch is let in while all that is outstanding is less
+than the window holds for batches; it may go past that, since it cannot be cut. A few batches wait for their turn, a
+second at most: a client that posts one after the other is slowed down and not sent away. Everybody else is refused at
+once.
 
 While the scorer says nothing for a second, everybody is let in: it is away, or starts, or is of a release that does not
 say how far it is, or its replies do not get here. The queue takes what is accepted meanwhile.
@@ -18,7 +17,6 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from fraudline.domain.event import MAX_EVENTS
 from fraudline_ingest.asking import SILENCE_SECONDS, Asking
 from fraudline_ingest.deadlines import Deadlines
 from fraudline_ingest.window import Window
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
     from fraudline_ingest.backlog import Backlog, Stored
     from fraudline_ingest.metrics import IngestMetrics
 
-BATCH_SHARE = 0.5
-# So long after a single post was refused batches have no more than their share.
-YIELD_SECONDS = 1.0
 # What waits holds no body: its connection is not read. More would wait longer than it is let.
 MOST_WAITING = 4
 
@@ -64,12 +59,17 @@ class Admission:
         self._window = Window()
         self._asking = Asking()
         self._held = self._held_singles = 0
-        self._single_refused_at = float("-inf")
         self._waiting: deque[_Turn] = deque()
         self._deadlines = Deadlines(self._decide)
-        metrics.log_window_events.set_function(lambda: float("inf") if self._is_open() else self._window.size)
+        metrics.log_window_events.labels("single").set_function(self._shown(lambda: self._window.for_singles))
+        metrics.log_window_events.labels("batch").set_function(
+            self._shown(lambda: self._window.for_batches(self.clock()))
+        )
         metrics.log_outstanding_events.set_function(lambda: float(self.outstanding))
         metrics.log_delay_seconds.set_function(lambda: self._window.delay_seconds)
+
+    def _shown(self, bound: "Callable[[], float]") -> "Callable[[], float]":
+        return lambda: float("inf") if self._is_open() else bound()
 
     @property
     def outstanding(self) -> int:
@@ -78,9 +78,7 @@ class Admission:
 
     @property
     def _singles(self) -> int:
-        """How many of them were posted one by one, or all of them after an outage: then each stands in the way."""
-        if self._window.is_catching_up:
-            return self.outstanding
+        """How many of them were posted one by one."""
         return self._held_singles + sum(backlog.singles for backlog in self._backlogs.values())
 
     def _is_open(self) -> bool:
@@ -88,10 +86,10 @@ class Admission:
 
     def admits_single(self) -> bool:
         """Return whether one more event is let in now."""
-        if self._singles < self._window.size or self._is_open():
+        in_the_way = self.outstanding if self._window.is_catching_up else self._singles
+        if in_the_way < self._window.for_singles or self._is_open():
             return True
-        self._window.note_kept_out()
-        self._single_refused_at = self.clock()
+        self._window.note_single_kept_out(self.clock())
         return False
 
     async def admits_batch(self, events: int) -> bool:
@@ -99,7 +97,7 @@ class Admission:
         if not self._waiting and self._has_room_for_batch():
             self._held += events
             return True
-        self._window.note_kept_out()
+        self._window.note_batch_kept_out()
         if len(self._waiting) >= MOST_WAITING:
             return False
         loop = asyncio.get_running_loop()
@@ -114,10 +112,8 @@ class Admission:
             raise
 
     def _has_room_for_batch(self) -> bool:
-        room = BATCH_SHARE * self._window.size
-        if self.clock() - self._single_refused_at >= YIELD_SECONDS:
-            room = max(room, MAX_EVENTS)
-        return self.outstanding < room or self._is_open()
+        now = self.clock()
+        return self.outstanding < self._window.for_batches(now) or self._asking.is_silent(now)
 
     def _call_waiting(self) -> None:
         """Let in whose turn has come, in their order."""
@@ -182,5 +178,5 @@ class Admission:
         progress = backlog.note_committed(number)
         self._asking.note_heard(stream, number, now)
         if progress is not None:
-            self._window.note_committed(progress, now=now, outstanding=self.outstanding)
+            self._window.note_committed(progress, now=now, outstanding=self.outstanding, singles=self._singles)
         self._call_waiting()

@@ -26,11 +26,19 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many events were committed, and of their last message since when it had been ready and if it held singles."""
+    """What was committed.
+
+    Attributes:
+        events: How many events.
+        singles: How many of them were posted one by one.
+        since: When the oldest event of the last message was ready, on the clock of who counts.
+        ends_with_single: Whether that message held events that were posted one by one.
+    """
 
     events: int
+    singles: int
     since: float
-    has_singles: bool
+    ends_with_single: bool
 
 
 class Backlog:
@@ -71,13 +79,16 @@ class Backlog:
 
     def note_committed(self, number: int) -> Progress | None:
         """Let go of all messages up to a number; None where that is no news."""
-        events = 0
+        events = singles = 0
         last: Stored | None = None
         while self._stored and self._stored[0].number <= number:
             last = self._stored.popleft()
             events += last.events
+            singles += last.singles
             self.leave(last.events, singles=last.singles)
-        return None if last is None else Progress(events, last.since, has_singles=last.singles > 0)
+        if last is None:
+            return None
+        return Progress(events, singles, last.since, ends_with_single=last.singles > 0)
 
     def _join_neighbours(self) -> None:
         joined: deque[Stored] = deque()

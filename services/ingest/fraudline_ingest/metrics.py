@@ -76,7 +76,9 @@ class IngestMetrics:
         )
         self.log_window_events = Gauge(
             "fraudline_log_window_events",
-            "How many events may be outstanding before posts are refused; infinite while the scorer says nothing.",
+            "How many single posts may be outstanding before more are refused, and how many events of any kind before "
+            "batches are; infinite while the scorer says nothing.",
+            ["kind"],
             registry=registry,
         )
         self.log_outstanding_events = Gauge(

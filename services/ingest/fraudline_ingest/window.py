@@ -3,8 +3,11 @@
 The log is a queue that takes far more than it gives back in time. What it takes too much waits, and everybody waits
 behind it. As TCP does for a network, the window watches how long an event takes from being ready to being committed:
 while even the fastest of an interval take longer than the target it shrinks, to what would have met the target at the
-same rate; while they do not, and it kept somebody out, it grows. Batches have a target of their own, which counts as
-long as they have the log to themselves.
+same rate; while they do not, and it kept somebody out, it grows.
+
+It has two bounds: for single posts on their own number, for batches on all there is. While most of what is in the log
+came in batches theirs alone shrinks: what they take from single posts is time, not room. Batches have a target of their own, which
+counts while they have the log to themselves.
 
 Several ingest processes share one log, and nobody tells one of the other. All see the same delay, so they shrink and
 grow together; they shrink by the same factor and grow by the same amount on top of one, so that who has more gives up
@@ -14,6 +17,7 @@ After an outage the log holds what was accepted meanwhile. Refusing everybody un
 outage of the first one's end: for ten events that are committed nine are taken, until the delay is under the target.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fraudline.domain.event import MAX_EVENTS
@@ -34,83 +38,131 @@ LEAST = MAX_EVENTS // 2
 # Where it begins, and comes back to while nobody is kept out: room for a burst. A flood is noticed before it is full.
 USUAL = 2 * MAX_EVENTS
 MOST = 64 * MAX_EVENTS
+# A batch comes in when so few events are left that single posts lose no more than the time which it takes by itself.
+LEAST_FOR_BATCHES = LEAST // 2
+# With less than a message of the largest size in the log the scorer would run dry before the next batch is read.
+LEAST_FOR_BATCHES_ALONE = MAX_EVENTS
+# So long after the last single post batches count as alone.
+ALONE_AFTER_SECONDS = 1.0
+# So long after a single post was refused no batch comes in: what room there is belongs to them.
+YIELD_SECONDS = 1.0
 STRONGEST_CUT = 0.25
 GROWTH_SHARE, GROWTH_EVENTS = 1 / 16, 16
 TAKEN_PER_COMMITTED = 0.9
+# After an outage single posts come in first.
+BATCHES_IN_CATCHING_UP = 0.5
+
+
+@dataclass(slots=True)
+class _Interval:
+    """What was seen since it began, by kind: the fastest events, the most that were outstanding, who was kept out."""
+
+    began_at: float
+    least_seconds: float = float("inf")
+    least_batch_seconds: float = float("inf")
+    most_singles: int = 0
+    most_batches: int = 0
+    has_kept_single_out: bool = False
+    has_kept_batch_out: bool = False
 
 
 class Window:
-    """The bound on events outstanding, moved by what is known of the log.
+    """The bounds on events outstanding, moved by what is known of the log.
 
     Attributes:
-        size: The bound, in events.
+        for_singles: How many single posts may be outstanding; while catching up, how many events.
         delay_seconds: What the last committed message took from being ready; NaN before the first.
         is_catching_up: Whether what an outage left is worked off.
     """
 
     def __init__(self) -> None:
-        self.size = float(USUAL)
+        self.for_singles = float(USUAL)
         self.delay_seconds = float("nan")
         self.is_catching_up = False
-        self._has_kept_out = False
-        self._began_at = float("-inf")
-        self._least_seconds = self._least_batch_seconds = float("inf")
-        self._most_outstanding = 0
+        self._for_batches = float(LEAST_FOR_BATCHES_ALONE)
+        self._single_seen_at = self._single_kept_out_at = float("-inf")
+        self._seen = _Interval(float("-inf"))
 
-    def note_kept_out(self) -> None:
-        """Note that somebody was refused, or had to wait."""
-        self._has_kept_out = True
+    def for_batches(self, now: float) -> float:
+        """Return below how many events outstanding a batch is let in."""
+        if now - self._single_kept_out_at < YIELD_SECONDS:
+            return 0.0
+        if self.is_catching_up:
+            return BATCHES_IN_CATCHING_UP * self.for_singles
+        if now - self._single_seen_at >= ALONE_AFTER_SECONDS:
+            return max(LEAST_FOR_BATCHES_ALONE, self._for_batches)
+        return self._for_batches
+
+    def note_single_kept_out(self, now: float) -> None:
+        """Note that a single post was refused."""
+        self._seen.has_kept_single_out = True
+        self._single_kept_out_at = now
+
+    def note_batch_kept_out(self) -> None:
+        """Note that a batch was refused, or had to wait."""
+        self._seen.has_kept_batch_out = True
 
     def catch_up(self, outstanding: int) -> None:
         """Begin to work off what was let in while nothing was heard of the log."""
         self.is_catching_up = True
-        self.size = max(self.size, outstanding)
+        self.for_singles = max(self.for_singles, outstanding)
 
-    def note_committed(self, progress: "Progress", *, now: float, outstanding: int) -> None:
+    def note_committed(self, progress: "Progress", *, now: float, outstanding: int, singles: int) -> None:
         """Move with the news of what was committed.
 
         Args:
             progress: That.
             now: The time on the same clock, in seconds.
             outstanding: How many events are uncommitted still.
+            singles: How many of them were posted one by one.
         """
         self.delay_seconds = now - progress.since
+        if progress.singles:
+            self._single_seen_at = now
         if self.is_catching_up:
-            self.size = max(LEAST, min(self.size, outstanding + TAKEN_PER_COMMITTED * progress.events))
-            target = TARGET_SECONDS if progress.has_singles else BATCH_TARGET_SECONDS
-            if self.delay_seconds <= target or self.size == LEAST:
-                self.is_catching_up = False
-                self._begin_interval(now)
+            self._catch_up_further(progress, now, outstanding)
             return
-        self._most_outstanding = max(self._most_outstanding, outstanding + progress.events)
-        if progress.since < self._began_at:
+        seen = self._seen
+        seen.most_singles = max(seen.most_singles, singles + progress.singles)
+        others = outstanding - singles + progress.events - progress.singles
+        seen.most_batches = max(seen.most_batches, others)
+        if progress.since < seen.began_at:
             return  # it waited behind what the window had let in before it moved
-        if progress.has_singles:
-            self._least_seconds = min(self._least_seconds, self.delay_seconds)
+        if progress.ends_with_single:
+            seen.least_seconds = min(seen.least_seconds, self.delay_seconds)
         else:
-            self._least_batch_seconds = min(self._least_batch_seconds, self.delay_seconds)
-        if now - self._began_at >= INTERVAL_SECONDS:
-            self._move()
-            self._begin_interval(now)
+            seen.least_batch_seconds = min(seen.least_batch_seconds, self.delay_seconds)
+        if now - seen.began_at >= INTERVAL_SECONDS:
+            self._move(seen)
+            self._seen = _Interval(now)
 
-    def _move(self) -> None:
-        least, target = self._least_seconds, TARGET_SECONDS
-        if least == float("inf"):
-            least, target = self._least_batch_seconds, BATCH_TARGET_SECONDS
+    def _catch_up_further(self, progress: "Progress", now: float, outstanding: int) -> None:
+        self.for_singles = max(LEAST, min(self.for_singles, outstanding + TAKEN_PER_COMMITTED * progress.events))
+        target = TARGET_SECONDS if progress.ends_with_single else BATCH_TARGET_SECONDS
+        if self.delay_seconds <= target or self.for_singles == LEAST:
+            self.is_catching_up = False
+            self._seen = _Interval(now)
+
+    def _move(self, seen: "_Interval") -> None:
+        are_batches_alone = seen.least_seconds == float("inf")
+        least = seen.least_batch_seconds if are_batches_alone else seen.least_seconds
+        target = BATCH_TARGET_SECONDS if are_batches_alone else TARGET_SECONDS
         if least > target:
             factor = max(STRONGEST_CUT, target / max(least, self.delay_seconds))
-            self.size = max(LEAST, factor * min(self.size, self._most_outstanding))
+            if seen.most_batches > seen.most_singles:
+                self._for_batches = max(LEAST_FOR_BATCHES, factor * self._for_batches)
+            else:
+                self.for_singles = max(LEAST, factor * min(self.for_singles, seen.most_singles))
             return
-        grown = self.size * (1 + GROWTH_SHARE) + GROWTH_EVENTS
-        if self._has_kept_out:
-            self.size = min(MOST, grown)
-        elif self.size < USUAL:
-            self.size = min(USUAL, grown)
-        else:
-            self.size = max(USUAL, self.size * (1 - GROWTH_SHARE))
+        self.for_singles = _grown(self.for_singles, usual=USUAL, is_short=seen.has_kept_single_out)
+        self._for_batches = _grown(self._for_batches, usual=LEAST_FOR_BATCHES_ALONE, is_short=seen.has_kept_batch_out)
 
-    def _begin_interval(self, now: float) -> None:
-        self._began_at = now
-        self._least_seconds = self._least_batch_seconds = float("inf")
-        self._most_outstanding = 0
-        self._has_kept_out = False
+
+def _grown(bound: float, *, usual: int, is_short: bool) -> float:
+    """Return a bound after an interval within the target: larger where it is short, else nearer to what is usual."""
+    grown = bound * (1 + GROWTH_SHARE) + GROWTH_EVENTS
+    if is_short:
+        return min(MOST, grown)
+    if bound < usual:
+        return min(usual, grown)
+    return max(usual, bound * (1 - GROWTH_SHARE))
