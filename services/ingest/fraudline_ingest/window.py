@@ -6,8 +6,8 @@ while even the fastest of an interval take longer than the target it shrinks, to
 same rate; while they do not, and it kept somebody out, it grows.
 
 It has two bounds: for single posts on their own number, for batches on all there is. While most of what is in the log
-came in batches theirs alone shrinks: what they take from single posts is time, not room. Batches have a target of their own, which
-counts while they have the log to themselves.
+came in batches theirs alone shrinks: what they take from single posts is time, not room. Batches have a target of their
+own, which counts while they have the log to themselves.
 
 Several ingest processes share one log, and nobody tells one of the other. All see the same delay, so they shrink and
 grow together; they shrink by the same factor and grow by the same amount on top of one, so that who has more gives up
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Some turns of the line at the size that its batches have under load, and less than a payer notices.
 TARGET_SECONDS = 0.075
-# A batch alone takes the first, since its thousand events are scored in two turns at the largest size. With less than
+# A batch alone takes half of it, since its thousand events are scored in two turns at the largest size. With less than
 # another one behind it the line would wait for the next batch to be read.
 BATCH_TARGET_SECONDS = 0.15
 # Longer than the target, so that a change has shown in the delay before the next one.
