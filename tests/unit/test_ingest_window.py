@@ -10,17 +10,18 @@ from fraudline_ingest.backlog import Progress
 from fraudline_ingest.window import (
     ALONE_AFTER_SECONDS,
     BATCH_TARGET_SECONDS,
+    EXTRA_EVENTS,
     GROWTH_EVENTS,
     GROWTH_SHARE,
     INTERVAL_SECONDS,
     LEAST,
-    LEAST_FOR_BATCHES,
     LEAST_FOR_BATCHES_ALONE,
     MOST,
     TARGET_SECONDS,
     USUAL,
     YIELD_SECONDS,
     Window,
+    target_seconds,
 )
 from simulated_log import SimulatedLog
 
@@ -47,28 +48,41 @@ def a_window(delay: float, *, kept_out: bool = False, outstanding: int = 2_000, 
 
 @pytest.mark.parametrize(("times", "factor"), [(1.25, 0.8), (1.9, 1 / 1.9), (20.0, 0.25)])
 def test_it_shrinks_to_what_would_have_met_the_target_and_never_below_a_quarter(times: float, factor: float) -> None:
-    window = a_window(times * TARGET_SECONDS)
+    delay = times * target_seconds(USUAL)
+    window = a_window(delay)
 
     assert window.for_singles == pytest.approx(max(LEAST, factor * USUAL))
-    assert window.delay_seconds == pytest.approx(times * TARGET_SECONDS)
+    assert window.delay_seconds == pytest.approx(delay)
 
 
 def test_it_shrinks_from_what_was_outstanding_where_that_was_less() -> None:
-    assert a_window(2 * TARGET_SECONDS, outstanding=790).for_singles == pytest.approx(400)
+    assert a_window(2 * target_seconds(800), outstanding=790).for_singles == pytest.approx(400)
 
 
-def test_one_event_that_was_fast_enough_keeps_it_from_shrinking() -> None:
+def test_it_stays_where_less_than_half_of_it_was_in_use() -> None:
+    assert a_window(9 * TARGET_SECONDS, outstanding=USUAL // 2 - 20).for_singles == USUAL
+
+
+def test_what_counts_is_the_average_of_an_interval() -> None:
     window = Window()
+    target = target_seconds(USUAL)
     committed(window, 0.0, at=0.0)
-    committed(window, 0.9 * TARGET_SECONDS, at=0.9 * INTERVAL_SECONDS)
-    committed(window, 9 * TARGET_SECONDS, at=10.0, outstanding=2_000)
+    committed(window, 0.5 * target, at=0.9 * INTERVAL_SECONDS)
+    committed(window, 1.4 * target, at=10.0, outstanding=2_000)
 
     assert window.for_singles == USUAL
 
 
+def test_the_smaller_a_bound_the_longer_is_its_target() -> None:
+    assert target_seconds(math.inf) == TARGET_SECONDS
+    assert target_seconds(EXTRA_EVENTS) == 2 * TARGET_SECONDS
+    assert target_seconds(math.inf, are_batches_alone=True) == BATCH_TARGET_SECONDS
+
+
 def test_batches_may_take_longer_as_long_as_they_have_the_log_to_themselves() -> None:
-    assert a_window(0.9 * BATCH_TARGET_SECONDS, batches=True).for_batches(now=10.0) >= LEAST_FOR_BATCHES_ALONE
-    slow = a_window(2 * BATCH_TARGET_SECONDS, batches=True)
+    assert a_window(BATCH_TARGET_SECONDS, batches=True).for_batches(now=10.0) >= LEAST_FOR_BATCHES_ALONE
+    delay = 2 * target_seconds(LEAST_FOR_BATCHES_ALONE, are_batches_alone=True)
+    slow = a_window(delay, batches=True)
 
     assert slow.for_batches(now=10.0) == LEAST_FOR_BATCHES_ALONE
     committed(slow, 0.01, at=10.05)
@@ -84,17 +98,17 @@ def test_where_most_of_the_log_came_in_batches_their_bound_shrinks_and_not_that_
     )
 
     assert window.for_singles == USUAL
-    assert window.for_batches(now=10.0) == LEAST_FOR_BATCHES
+    assert window.for_batches(now=10.0) < LEAST_FOR_BATCHES_ALONE
 
 
 def test_where_most_of_it_was_posted_singly_the_bound_of_batches_stays() -> None:
     window = Window()
     committed(window, 0.0, at=0.0)
     window.note_committed(
-        Progress(10, 10, since=10 - 2 * TARGET_SECONDS, ends_with_single=True), now=10.0, outstanding=900, singles=600
+        Progress(10, 10, since=10 - 9 * TARGET_SECONDS, ends_with_single=True), now=10.0, outstanding=900, singles=600
     )
 
-    assert window.for_singles == pytest.approx(305)
+    assert window.for_singles == LEAST
     assert window.for_batches(now=10.0) == LEAST_FOR_BATCHES_ALONE
 
 
@@ -167,7 +181,7 @@ def test_in_a_flood_the_scorer_is_never_idle_and_what_is_let_in_keeps_its_latenc
 
     assert ingest.rate(2, 8) >= 0.95 * RATE
     # So long it takes to notice, and to work off what was let in until then.
-    assert percentile(ingest.delays_between(3, 8), 0.99) < 2 * TARGET_SECONDS
+    assert percentile(ingest.delays_between(3, 8), 0.99) < 2 * target_seconds(LEAST)
     assert percentile(ingest.delays_between(8.5, 10), 0.99) < TARGET_SECONDS
 
 
@@ -230,12 +244,12 @@ def test_two_processes_share_a_log_fairly_though_one_came_later() -> None:
     log = SimulatedLog(4 * RATE, processes=2)
     first, second = log.ingests
     log.run(2, 8 * RATE, 0.0)
-    log.run(10, 8 * RATE, 8 * RATE)
+    log.run(8, 8 * RATE, 8 * RATE)
 
-    shares = [ingest.rate(9, 12) / (4 * RATE) for ingest in (first, second)]
+    shares = [ingest.rate(7, 10) / (4 * RATE) for ingest in (first, second)]
     assert sum(shares) >= 0.95
     assert min(shares) > 0.3
-    assert percentile(first.delays_between(9, 12), 0.99) < 2 * TARGET_SECONDS
+    assert percentile(first.delays_between(7, 10), 0.99) < 2 * target_seconds(LEAST)
 
 
 def percentile(delays: list[float], share: float) -> float:

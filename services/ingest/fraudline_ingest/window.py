@@ -2,22 +2,23 @@
 
 The log is a queue that takes far more than it gives back in time. What it takes too much waits, and everybody waits
 behind it. As TCP does for a network, the window watches how long an event takes from being ready to being committed:
-while even the fastest of an interval take longer than the target it shrinks, to what would have met the target at the
+while those of an interval take longer than the target on average it shrinks, to what would have met the target at the
 same rate; while they do not, and it kept somebody out, it grows.
 
 It has two bounds: for single posts on their own number, for batches on all there is. While most of what is in the log
 came in batches theirs alone shrinks: what they take from single posts is time, not room. Batches have a target of their
 own, which counts while they have the log to themselves.
 
-Several ingest processes share one log, and nobody tells one of the other. All see the same delay, so they shrink and
-grow together; they shrink by the same factor and grow by the same amount on top of one, so that who has more gives up
-more (Chiu and Jain, 1989). What each has in the log is its share of the rate.
+Several ingest processes share one log, and nobody tells one of the other. All see about the same delay, and what each
+has in the log is its share of the rate. The smaller a bound, the longer is the target that it is held to: so they come
+to rest near the same size, as flows do under TCP Vegas, and not where one has all that the others were cut down by.
 
 After an outage the log holds what was accepted meanwhile. Refusing everybody until that is scored would make a second
 outage of the first one's end: for ten events that are committed nine are taken, until the delay is under the target.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from fraudline.domain.event import MAX_EVENTS
@@ -25,11 +26,14 @@ from fraudline.domain.event import MAX_EVENTS
 if TYPE_CHECKING:
     from fraudline_ingest.backlog import Progress
 
-# Some turns of the line at the size that its batches have under load, and less than a payer notices.
-TARGET_SECONDS = 0.075
+# Some turns of the line at the size that its batches have under load. With half as much again the slowest payments of a
+# flood take more than twice of what they take at three quarters of the load.
+TARGET_SECONDS = 0.05
 # A batch alone takes half of it, since its thousand events are scored in two turns at the largest size. With less than
 # another one behind it the line would wait for the next batch to be read.
-BATCH_TARGET_SECONDS = 0.15
+BATCH_TARGET_SECONDS = 0.125
+# Both are for a bound without end: one of so many events is held to twice as long a delay.
+EXTRA_EVENTS = 128
 # Longer than the target, so that a change has shown in the delay before the next one.
 INTERVAL_SECONDS = 0.1
 # Half a batch of the scorer's: with less it would work in smaller ones than it could and pay more for each event. It
@@ -55,11 +59,11 @@ BATCHES_IN_CATCHING_UP = 0.5
 
 @dataclass(slots=True)
 class _Interval:
-    """What was seen since it began, by kind: the fastest events, the most that were outstanding, who was kept out."""
+    """What was seen since it began, by kind: delays, the most that were outstanding, who was kept out."""
 
     began_at: float
-    least_seconds: float = float("inf")
-    least_batch_seconds: float = float("inf")
+    delays: list[float] = field(default_factory=list)
+    batch_delays: list[float] = field(default_factory=list)
     most_singles: int = 0
     most_batches: int = 0
     has_kept_single_out: bool = False
@@ -128,34 +132,39 @@ class Window:
         seen.most_batches = max(seen.most_batches, others)
         if progress.since < seen.began_at:
             return  # it waited behind what the window had let in before it moved
-        if progress.ends_with_single:
-            seen.least_seconds = min(seen.least_seconds, self.delay_seconds)
-        else:
-            seen.least_batch_seconds = min(seen.least_batch_seconds, self.delay_seconds)
+        (seen.delays if progress.ends_with_single else seen.batch_delays).append(self.delay_seconds)
         if now - seen.began_at >= INTERVAL_SECONDS:
             self._move(seen)
             self._seen = _Interval(now)
 
     def _catch_up_further(self, progress: "Progress", now: float, outstanding: int) -> None:
         self.for_singles = max(LEAST, min(self.for_singles, outstanding + TAKEN_PER_COMMITTED * progress.events))
-        target = TARGET_SECONDS if progress.ends_with_single else BATCH_TARGET_SECONDS
+        target = target_seconds(LEAST, are_batches_alone=not progress.ends_with_single)
         if self.delay_seconds <= target or self.for_singles == LEAST:
             self.is_catching_up = False
             self._seen = _Interval(now)
 
     def _move(self, seen: "_Interval") -> None:
-        are_batches_alone = seen.least_seconds == float("inf")
-        least = seen.least_batch_seconds if are_batches_alone else seen.least_seconds
-        target = BATCH_TARGET_SECONDS if are_batches_alone else TARGET_SECONDS
-        if least > target:
-            factor = max(STRONGEST_CUT, target / max(least, self.delay_seconds))
-            if seen.most_batches > seen.most_singles:
-                self._for_batches = max(LEAST_FOR_BATCHES, factor * self._for_batches)
-            else:
-                self.for_singles = max(LEAST, factor * min(self.for_singles, seen.most_singles))
+        delay = fmean(seen.delays or seen.batch_delays)
+        are_batches_most = seen.most_batches > seen.most_singles
+        bound = self._for_batches if are_batches_most else min(self.for_singles, seen.most_singles)
+        target = target_seconds(bound, are_batches_alone=not seen.delays)
+        if delay > target:
+            cut = max(STRONGEST_CUT, target / max(delay, self.delay_seconds)) * bound
+            if are_batches_most:
+                self._for_batches = max(LEAST_FOR_BATCHES, cut)
+            elif seen.most_singles >= min(self.for_singles / 2, MAX_EVENTS):
+                self.for_singles = max(LEAST, cut)
+            # Else there is room, and what made them wait is over soon, or no work for a window.
             return
         self.for_singles = _grown(self.for_singles, usual=USUAL, is_short=seen.has_kept_single_out)
         self._for_batches = _grown(self._for_batches, usual=LEAST_FOR_BATCHES_ALONE, is_short=seen.has_kept_batch_out)
+
+
+def target_seconds(bound: float, *, are_batches_alone: bool = False) -> float:
+    """Return how long events may take on average under a bound of so many."""
+    usual = BATCH_TARGET_SECONDS if are_batches_alone else TARGET_SECONDS
+    return usual * (1 + EXTRA_EVENTS / max(bound, LEAST_FOR_BATCHES))
 
 
 def _grown(bound: float, *, usual: int, is_short: bool) -> float:
