@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import fraudline_scorer.line
-from fraudline.domain.event import encode_transaction
+from fraudline.domain.event import encode_label, encode_transaction
+from fraudline.domain.label import Label, LabelSource, LabelValue
 from fraudline.domain.posted import PostedTransaction
 from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.commit import commit_batch
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from fraudline_scorer.line import Batch
+    from fraudline_scorer.batch import Batch
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def a_batch(*transactions: dict[str, Any]) -> tuple[Batch, Message]:
@@ -252,18 +256,70 @@ async def test_a_batch_is_committed_while_the_one_before_is_announced_and_announ
     line.announced.is_heard.clear()
     (first, its_message), (second, next_message) = a_batch(a_transaction(1)), a_batch(a_transaction(2))
     await line.line.process(first)
-    following = asyncio.create_task(line.line.process(second))
+    await line.line.process(second)
 
     await eventually(lambda: database.fetchval("select count(*) = 2 from fraudline.verdicts"))
     assert line.announced.verdicts == []
     assert not its_message.is_acknowledged
     line.announced.is_heard.set()
-    await following
+    await line.line.told()
     assert its_message.is_acknowledged
     await line.line.finish()
 
     assert next_message.is_acknowledged
     assert line.announced.verdicts == ["t-1", "t-2"]
+
+
+def _a_report_of(transaction_id: str) -> Message:
+    label = Label(transaction_id=transaction_id, label=LabelValue.FRAUD, source=LabelSource.ANALYST, reported_at=NOW)
+    return Message(encode_label(label, accepted_at=NOW, posted_by="bank"))
+
+
+class SlowCommit:
+    """Commits, but not before it may."""
+
+    def __init__(self) -> None:
+        self.may_go = asyncio.Event()
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> bool:
+        await self.may_go.wait()
+        return await commit_batch(*args, **kwargs)
+
+
+async def test_a_transaction_that_comes_again_while_it_is_committed_has_one_verdict(
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowCommit()
+    monkeypatch.setattr(fraudline_scorer.line, "commit_batch", slow)
+    (first, _), (again, its_message) = a_batch(a_transaction(1)), a_batch(a_transaction(1), a_transaction(2))
+    await line.line.process(first)
+    plan = await line.line.plan_ahead(again)
+    assert plan is not None
+    assert len(plan.entries) == 2, "the database knows something of it already"
+
+    slow.may_go.set()
+    await line.line.process(again, plan)
+    await line.line.finish()
+
+    assert its_message.is_acknowledged
+    assert line.announced.verdicts == ["t-1", "t-2", "t-1"]
+    assert line.state.position == await database.fetchval("select count(*) from fraudline.verdicts") == 2
+
+
+async def test_a_label_that_comes_while_its_transaction_is_committed_counts(
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowCommit()
+    monkeypatch.setattr(fraudline_scorer.line, "commit_batch", slow)
+    await line.line.process(a_batch(a_transaction(1))[0])
+    report = _a_report_of("t-1").batch()
+    plan = await line.line.plan_ahead(report)
+
+    slow.may_go.set()
+    await line.line.process(report, plan)
+    await line.line.finish()
+
+    assert await database.fetchval("select count(*) from fraudline.label_applications") == 1
 
 
 async def test_a_batch_that_is_not_announced_lets_the_next_one_come_again_whole(
@@ -273,12 +329,12 @@ async def test_a_batch_that_is_not_announced_lets_the_next_one_come_again_whole(
     line.announced.failure = DependencyAway("RabbitMQ", "gone")
     (first, its_message), (second, next_message) = a_batch(a_transaction(1)), a_batch(a_transaction(2))
     await line.line.process(first)
-    following = asyncio.create_task(line.line.process(second))
+    await line.line.process(second)
     await eventually(lambda: database.fetchval("select count(*) = 2 from fraudline.verdicts"))
     line.announced.is_heard.set()
 
     with pytest.raises(DependencyAway):
-        await following
+        await line.line.told()
 
     assert not its_message.is_acknowledged
     assert not next_message.is_acknowledged

@@ -14,8 +14,9 @@ from fraudline.models.bundle import Bundle
 from fraudline.postgres.database import Database
 from fraudline.state.partition_state import PartitionState
 from fraudline_scorer.announcing import Announcing
+from fraudline_scorer.batch import Batch
 from fraudline_scorer.deliveries import decode_delivery
-from fraudline_scorer.line import Batch, Line
+from fraudline_scorer.line import Line
 from fraudline_scorer.metrics import ScorerMetrics
 from fraudline_scorer.patience import Patience
 from fraudline_scorer.suspects import SuspectNotes

@@ -22,7 +22,7 @@ from fraudline.postgres.commit import ScoredTransaction
 from fraudline.service.run import run
 from fraudline.service.settings import ScorerSettings
 from fraudline.state.partition_state import PartitionState
-from fraudline_scorer import line, session
+from fraudline_scorer import batch, line
 from fraudline_scorer.announcer import Announcer
 from fraudline_scorer.app import main
 from fraudline_scorer.plan import Planner
@@ -109,7 +109,7 @@ def _raise() -> None:
 # Where each moment's fault is put in, and what stands there instead.
 FAULTS: dict[str, tuple[Any, str, Callable[[Any], Any]]] = {
     "received": (Inbox, "take", _dying_with_a_message),
-    "decoded": (session, "decode_delivery", _dying_after),
+    "decoded": (batch, "decode_delivery", _dying_after),
     "unseen": (Planner, "plan", _dying_after),
     "featured": (Kernel, "apply", _dying_after),
     "scored": (PartitionState, "score", _dying_after),

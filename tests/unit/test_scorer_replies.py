@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from fraudline_scorer.batch import Batch
 from fraudline_scorer.deliveries import decode_delivery
-from fraudline_scorer.line import Batch
 from fraudline_scorer.replies import replies_to
 
 

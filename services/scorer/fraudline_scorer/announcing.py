@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fraudline_scorer.announcer import Announcer
-    from fraudline_scorer.line import Batch, Committed
+    from fraudline_scorer.batch import Batch
+    from fraudline_scorer.line import Committed
     from fraudline_scorer.metrics import ScorerMetrics
 
 LATE_SECONDS = 5.0

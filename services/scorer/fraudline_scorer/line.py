@@ -13,9 +13,9 @@
 | announced    | the same; the same bytes are announced a second time                                   |
 | acknowledged | nothing; or, where the broker has not read it yet, the message once more               |
 
-While the broker confirms what is announced of one batch the next one is brought up to told, and waits there: two
-batches are in hand at most, the later of which may be committed while the earlier is not announced. What a crash
-leaves behind is for each of them what the table says.
+Up to three batches are in hand. While the broker confirms what is announced of the first, the second is committed and
+told, and waits there; while the database commits that, the third is decoded and, where it is plain, looked up. What a
+crash leaves behind is for each of them what the table says.
 
 `tests/end_to_end/test_lifecycle.py` kills it at each of them.
 """
@@ -37,14 +37,13 @@ from fraudline_scorer.plan import Planner
 from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_one
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection, Database
     from fraudline.postgres.lookup import Known
     from fraudline.state.partition_state import PartitionState
     from fraudline_scorer.announcing import Announcing
-    from fraudline_scorer.deliveries import Delivery, Received
+    from fraudline_scorer.batch import Batch
+    from fraudline_scorer.deliveries import Received
     from fraudline_scorer.metrics import ScorerMetrics
     from fraudline_scorer.patience import Patience
     from fraudline_scorer.plan import Plan
@@ -55,28 +54,6 @@ if TYPE_CHECKING:
 MAX_TRIES = 1_024
 # So few events hold the loop for half a millisecond at most; to hand them to a thread and back costs a tenth.
 MAX_COMPUTED_IN_LOOP = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Whole messages, in the queue's order; a suspect message is a batch by itself."""
-
-    deliveries: "tuple[Delivery, ...]"
-
-    @property
-    def received(self) -> "list[Received]":
-        """All events, in order."""
-        return [received for delivery in self.deliveries for received in delivery.received]
-
-    @property
-    def oldest_at(self) -> "datetime | None":
-        """When the first of its transactions to be accepted was; None where it holds none."""
-        return min((received.event.time for received in self.received if received.is_transaction), default=None)
-
-    @property
-    def is_suspect(self) -> bool:
-        """Whether its events are computed one at a time."""
-        return any(delivery.is_suspect for delivery in self.deliveries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +80,8 @@ class Line:
     ) -> None:
         self._state = state
         self._database = database
-        self._kept = KeptConnection(database)
+        self._committing = KeptConnection(database)
+        self._looking = KeptConnection(database)
         self._announcing = announcing
         self._replies = replies
         self._notes = notes
@@ -112,6 +90,9 @@ class Line:
         self._queue = events_queue(state.partition)
         self._epoch = 0
         self._log = get_logger()
+        self._under_way: asyncio.Task[None] | None = None
+        self._is_plain_under_way = False
+        self._is_sent = asyncio.Event()
 
     async def take_over(self, owner: str) -> int:
         """Raise the epoch, which fences every earlier owner, and bring the state to the end of the log.
@@ -137,15 +118,33 @@ class Line:
             Fenced: It is another's.
             DependencyAway: What is being announced has failed.
         """
-        self._announcing.raise_failure()
+        await self.told()
 
         async def ask(connection: "Connection") -> None:
             await self._has_landed(connection, self._state.position)
 
-        await self._patience(lambda: self._kept.run(ask))
+        await self._patience(lambda: self._committing.run(ask))
 
-    async def process(self, batch: Batch) -> None:
-        """Take one batch from decoded to told; what follows is done beside the next one, or awaited by `finish`.
+    async def plan_ahead(self, batch: "Batch") -> "Plan | None":
+        """Plan a batch while the one before it is committed; None where that would say something else than after it.
+
+        A transaction that the two share is found out by the database, when the second comes to be committed. That is
+        not so of what labels, and decisions that were answered, say of transactions: they are looked up when their turn
+        has come.
+
+        Raises:
+            DependencyAway: The database was away for longer than is worth waiting for.
+        """
+        if self._under_way is None or not (self._is_plain_under_way and batch.is_plain):
+            return None
+        return await self._plan(batch.received, refused={}, on=self._looking)
+
+    async def process(self, batch: "Batch", plan: "Plan | None" = None) -> None:
+        """Take one batch from decoded to where its commit is sent; `told` and `finish` wait for what follows.
+
+        Args:
+            batch: What follows the batch before in the queue.
+            plan: What `plan_ahead` made of it.
 
         Raises:
             Fenced: Another process owns the partition; nothing of the batch was written by us.
@@ -155,29 +154,59 @@ class Line:
         self._metrics.note_in_hand(batch.oldest_at)
         if batch.is_suspect:
             # It may take the process down: what is done already does not have to come again for that.
-            await self._announcing.finish()
+            await self.finish()
+        await self.told()
+        self._is_plain_under_way = batch.is_plain
+        self._is_sent.clear()
+        self._under_way = asyncio.create_task(self._take(batch, plan), name="committing a batch")
+        self._under_way.add_done_callback(lambda _: self._is_sent.set())
+        await self._is_sent.wait()
+
+    async def told(self) -> None:
+        """Wait until everything that was processed is committed and told.
+
+        Raises:
+            Fenced: As `process`.
+            DependencyAway: As `process`.
+        """
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            await under_way
         self._announcing.raise_failure()
-        committed = await self._commit(batch.received, is_slow=batch.is_suspect)
-        await self._replies.send(batch, committed)
-        await self._announcing.begin(batch, committed)
 
     async def finish(self) -> None:
         """Wait until everything that was processed is announced and acknowledged.
 
         Raises:
+            Fenced: As `process`.
             DependencyAway: It is not, and comes again.
         """
+        await self.told()
         await self._announcing.finish()
 
     async def give_up(self) -> None:
         """Leave what is not acknowledged to come again: the session is over."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.cancel()
+            await asyncio.wait({under_way})
+            if not under_way.cancelled():
+                under_way.exception()
         await self._announcing.give_up()
-        await self._kept.give_back()
+        await self._committing.give_back()
+        await self._looking.give_back()
 
-    async def _commit(self, received: "list[Received]", *, is_slow: bool) -> "list[Committed]":
+    async def _take(self, batch: "Batch", plan: "Plan | None") -> None:
+        committed = await self._commit(batch.received, is_slow=batch.is_suspect, plan=plan)
+        await self._replies.send(batch, committed)
+        await self._announcing.begin(batch, committed)
+
+    async def _commit(
+        self, received: "list[Received]", *, is_slow: bool, plan: "Plan | None" = None
+    ) -> "list[Committed]":
         """Commit events together, or, where the database refuses a value among them, one by one."""
         try:
-            return [await self._commit_together(received, is_slow=is_slow)]
+            return [await self._commit_together(received, is_slow=is_slow, plan=plan)]
         except NotStorable as error:
             self._log.error(LogEvent.NOT_STORABLE, sqlstate=error.sqlstate, events=len(received))
             if len(received) > 1:
@@ -186,13 +215,17 @@ class Line:
             return [await self._commit_together(received, is_slow=is_slow, refused=refused)]
 
     async def _commit_together(
-        self, received: "list[Received]", *, is_slow: bool, refused: dict[bytes, DeadReason] | None = None
+        self,
+        received: "list[Received]",
+        *,
+        is_slow: bool,
+        refused: dict[bytes, DeadReason] | None = None,
+        plan: "Plan | None" = None,
     ) -> "Committed":
         refused = (refused or {}) | (self._convicted(received) if is_slow else {})
         for _ in range(MAX_TRIES):
-            with self._metrics.stage("unseen"):
-                known = await self._look_up(received)
-                plan = Planner(known, self._state.bundle, queue=self._queue).plan(received, refused=refused)
+            if plan is None:
+                plan = await self._plan(received, refused=refused, on=self._committing)
             try:
                 with self._metrics.stage("decided"):
                     computed = await self._compute(plan, is_slow=is_slow)
@@ -200,6 +233,7 @@ class Line:
                     await self._append(plan, computed)
             except SeenMeanwhile:
                 self._state.take_back()
+                plan = None
             except Poison as poison:
                 self._state.take_back()
                 self._metrics.note_poison()
@@ -208,6 +242,7 @@ class Line:
                 if is_slow and poison.key is not None:
                     refused[poison.key] = DeadReason.SCORING_FAILED
                 is_slow = True
+                plan = None
             except BaseException:
                 self._state.take_back()
                 raise
@@ -215,6 +250,7 @@ class Line:
                 scored, applied = computed
                 self._state.settle(self._state.position + len(scored) + len(applied))
                 self._metrics.note_committed(scored, applied, plan)
+                self._metrics.note_state(self._state)
                 return Committed(plan, [*(entry.verdict for entry in scored), *plan.seen_before])
         raise DependencyAway(DATABASE, "what it says of the batch changes with every look")
 
@@ -222,14 +258,18 @@ class Line:
         keys = (event.key for event in received)
         return {key: DeadReason.TOOK_THE_PROCESS_DOWN for key in keys if self._notes.is_convicted(key)}
 
-    async def _look_up(self, received: "list[Received]") -> "Known":
+    async def _plan(
+        self, received: "list[Received]", *, refused: dict[bytes, DeadReason], on: KeptConnection
+    ) -> "Plan":
         transaction_ids = {event.event.data.transaction_id for event in received}
         labelled = {event.event.data.transaction_id for event in received if event.is_label}
 
         async def ask(connection: "Connection") -> "Known":
             return await look_up(connection, transaction_ids, labelled=labelled, partition=self._state.partition)
 
-        return await self._patience(lambda: self._kept.run(ask))
+        with self._metrics.stage("unseen"):
+            known = await self._patience(lambda: on.run(ask))
+            return Planner(known, self._state.bundle, queue=self._queue).plan(received, refused=refused)
 
     async def _compute(self, plan: "Plan", *, is_slow: bool) -> Computed:
         if is_slow:
@@ -252,6 +292,7 @@ class Line:
             if was_sent and end > after and await self._has_landed(connection, end):
                 return
             was_sent = True
+            self._is_sent.set()
             is_committed = await commit_batch(
                 connection,
                 partition=self._state.partition,
@@ -266,7 +307,7 @@ class Line:
             if not is_committed and not (end > after and await self._has_landed(connection, end)):
                 raise Fenced(f"partition {self._state.partition} is not at position {after} under our epoch")
 
-        await self._patience(lambda: self._kept.run(append))
+        await self._patience(lambda: self._committing.run(append))
 
     async def _has_landed(self, connection: "Connection", position: int) -> bool:
         end = await read_end(connection, self._state.partition)

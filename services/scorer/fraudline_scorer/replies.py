@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel as DriverChannel
 
     from fraudline.domain.verdict import Verdict
+    from fraudline_scorer.batch import Batch
     from fraudline_scorer.deliveries import Delivery
-    from fraudline_scorer.line import Batch, Committed
+    from fraudline_scorer.line import Committed
 
 SEND_SECONDS = 0.25
 

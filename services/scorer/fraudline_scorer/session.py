@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call, connected
 from fraudline.amqp.consumer import Inbox, consuming
 from fraudline.amqp.topology import declare_all, events_queue
-from fraudline.domain.event import MAX_EVENTS
 from fraudline.errors import DependencyAway, Fenced
 from fraudline.postgres.log import probe_write
 from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.service.run import stopped_within
 from fraudline_scorer.announcer import Announcer
 from fraudline_scorer.announcing import Announcing
-from fraudline_scorer.deliveries import Delivery, decode_delivery, producer_number
+from fraudline_scorer.batch import Gathering
+from fraudline_scorer.deliveries import producer_number
 from fraudline_scorer.holes import Holes
-from fraudline_scorer.line import Batch, Line
+from fraudline_scorer.line import Line
 from fraudline_scorer.patience import Patience
 from fraudline_scorer.replies import Replies
 
@@ -161,40 +161,23 @@ class Sessions:
         self._metrics.note_takeover(epoch)
         self._log.info(LogEvent.PARTITION_TAKEN_OVER, epoch=epoch, position=self._state.position)
         self._metrics.note_none_in_hand()
-        held: Delivery | None = None
+        gathering = Gathering(inbox, queue=self._queue)
         while not (stop.is_set() or inbox.ended.is_set()):
-            if held is None and not await inbox.wait(IDLE_CHECK_SECONDS):
-                await line.check_ownership()
+            if not gathering.take():
+                # There is time: what comes until the batch before is told goes with this one.
+                await line.told()
+                gathering.take()
+            if gathering.is_empty:
+                if not await inbox.wait(IDLE_CHECK_SECONDS):
+                    await line.check_ownership()
                 continue
-            batch, held = self._gather(inbox, held)
+            batch = gathering.batch()
+            plan = await line.plan_ahead(batch)
+            await line.told()
+            if stop.is_set() or inbox.ended.is_set():
+                break  # it was not begun, and comes again
             for delivery in batch.deliveries:
                 if (numbered := producer_number(delivery.message)) is not None:
                     holes.take(*numbered)
-            await line.process(batch)
-            self._metrics.note_state(self._state)
+            await line.process(batch, plan)
             self._metrics.note_holes(holes)
-
-    def _gather(self, inbox: Inbox, held: Delivery | None) -> tuple[Batch, Delivery | None]:
-        """Take whatever has arrived, at most 512 events; return what did not fit any more."""
-        deliveries: list[Delivery] = []
-        events = 0
-        while True:
-            if held is None:
-                held = self._next(inbox)
-            if held is None:
-                break
-            does_not_fit = events + held.size > MAX_EVENTS or held.is_suspect
-            if deliveries and does_not_fit:
-                break
-            deliveries.append(held)
-            events += held.size
-            is_alone, held = held.is_suspect, None
-            if is_alone:
-                break
-        return Batch(tuple(deliveries)), held
-
-    def _next(self, inbox: Inbox) -> Delivery | None:
-        message = inbox.take()
-        if message is None:
-            return None
-        return decode_delivery(message, queue=self._queue)
