@@ -12,8 +12,8 @@ from typing import Any
 from unittest.mock import patch
 
 from aio_pika.exchange import Exchange
-from aio_pika.message import IncomingMessage
 
+from fraudline.amqp.consumer import Message
 from fraudline.service.run import run
 from fraudline.service.settings import AlertsSettings
 from fraudline_alerts import handlers
@@ -64,7 +64,7 @@ FAULTS: dict[str, tuple[Any, str, Callable[[Asynchronous], Asynchronous]]] = {
     "marked": (Relay, "_publish_some", _dying_after_work),
     "delivered": (Opening, "store", _dying_before),
     "opened": (Opening, "store", _dying_after),
-    "acknowledged": (IncomingMessage, "ack", _dying_after),
+    "acknowledged": (Message, "ack", _dying_after),
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from unittest.mock import patch
 
-from aio_pika.message import IncomingMessage
+from aiormq.channel import Channel
 
 from fraudline.amqp.consumer import Inbox
 from fraudline.kernel.kernel import Kernel
@@ -66,10 +66,10 @@ def _dying_with_a_message(take: Callable[[Inbox], Any]) -> Callable[[Inbox], Any
 
 
 def _dying_once_acknowledged(ack: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    async def wrapped(message: IncomingMessage, *, multiple: bool = False) -> None:
-        await ack(message, multiple=multiple)
+    async def wrapped(channel: Channel, *args: Any, **kwargs: Any) -> None:
+        await ack(channel, *args, **kwargs)
         # The same channel's next answer says that the broker has read the acknowledgement too.
-        await message.channel.basic_qos(prefetch_count=PREFETCH_MESSAGES)
+        await channel.basic_qos(prefetch_count=PREFETCH_MESSAGES)
         _die()
 
     return wrapped
@@ -117,7 +117,7 @@ FAULTS: dict[str, tuple[Any, str, Callable[[Any], Any]]] = {
     "committed": (line, "commit_batch", _dying_after_await),
     "told": (Replies, "send", _dying_after_await),
     "announced": (Announcer, "announce", _dying_after_await),
-    "acknowledged": (IncomingMessage, "ack", _dying_once_acknowledged),
+    "acknowledged": (Channel, "basic_ack", _dying_once_acknowledged),
     "commit_freezes": (line, "commit_batch", _freezing_before),
     "score_kills": (PartitionState, "score", _failing_on_merchant(_die)),
     "score_raises": (PartitionState, "score", _failing_on_merchant(_raise)),

@@ -21,12 +21,10 @@ from fraudline.service.pauses import Pauses
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from aio_pika.abc import AbstractIncomingMessage
-
-    from fraudline.amqp.consumer import Inbox
+    from fraudline.amqp.consumer import Inbox, Message
     from fraudline.postgres.database import Connection, Database
 
-    Messages = list[AbstractIncomingMessage]
+    Messages = list[Message]
     Store = Callable[[Connection, Messages], Awaitable[None]]
 
 # A message is at most 1 MiB, so this bounds what is held in memory too.

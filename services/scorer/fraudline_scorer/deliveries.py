@@ -18,7 +18,7 @@ from fraudline.amqp.topology import (
 from fraudline.domain.event import MAX_EVENTS, Event, LabelReported, TransactionAccepted, decode
 
 if TYPE_CHECKING:
-    from aio_pika.abc import AbstractIncomingMessage
+    from fraudline.amqp.consumer import Message
 
 # From this redelivery on a message is suspected of taking the process down.
 SUSPECT_FROM_REDELIVERY = 2
@@ -53,7 +53,7 @@ class Received:
 class Delivery:
     """One message, decoded."""
 
-    message: "AbstractIncomingMessage"
+    message: "Message"
     received: list[Received] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
 
@@ -84,7 +84,7 @@ class Delivery:
         return isinstance(count, int) and count >= SUSPECT_FROM_REDELIVERY
 
 
-def decode_delivery(message: "AbstractIncomingMessage", *, queue: str) -> Delivery:
+def decode_delivery(message: "Message", *, queue: str) -> Delivery:
     """Decode every line by itself; what is broken becomes a letter and harms no neighbour."""
     delivery = Delivery(message)
     try:
@@ -107,7 +107,7 @@ def decode_delivery(message: "AbstractIncomingMessage", *, queue: str) -> Delive
     return delivery
 
 
-def _whole(message: "AbstractIncomingMessage", queue: str, reason: DeadReason, error: str) -> Letter:
+def _whole(message: "Message", queue: str, reason: DeadReason, error: str) -> Letter:
     return Letter.of_line(queue=queue, reason=reason, error=error, body=message.body)
 
 
@@ -122,7 +122,7 @@ def _broken_line(line: bytes, queue: str, error: ValidationError) -> Letter:
     )
 
 
-def producer_number(message: "AbstractIncomingMessage") -> tuple[str, str, int] | None:
+def producer_number(message: "Message") -> tuple[str, str, int] | None:
     """Return who published a message, on which stream and under which number; None where it does not say."""
     headers = message.headers
     producer, stream, number = (headers.get(name) for name in (PRODUCER_HEADER, STREAM_HEADER, NUMBER_HEADER))
