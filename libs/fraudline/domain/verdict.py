@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +11,32 @@ from fraudline.domain.transaction import rfc3339
 
 MICROSECONDS_PER_MILLISECOND = 1000
 VERDICT_TYPE = "fraudline.verdict.v1"
+
+
+class _PublicVerdict(msgspec.Struct, frozen=True, gc=False):
+    """What is told of a verdict, in this order; as a struct it is made and written in half of a dict's time."""
+
+    transaction_id: str
+    decision: str
+    score: float | None
+    reasons: list[dict[str, Any]]
+    reasons_status: str
+    model: str
+    policy: str
+    scored_at: str
+    latency_ms: float
+
+
+class _VerdictEvent(msgspec.Struct, frozen=True, gc=False):
+    specversion: str
+    type: str
+    source: str
+    id: str
+    time: str
+    data: _PublicVerdict
+
+
+_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -51,33 +77,34 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def public(self) -> dict[str, Any]:
         """Return the verdict as clients and consumers see it."""
-        return {
-            "transaction_id": self.transaction_id,
-            "decision": self.decision.value,
-            "score": self.score if math.isfinite(self.score) else None,
-            "reasons": [reason._asdict() for reason in self.reasons],
-            "reasons_status": self.reasons_status,
-            "model": self.model,
-            "policy": self.policy,
-            "scored_at": rfc3339(self.scored_at),
-            "latency_ms": self.latency_ms,
-        }
+        return msgspec.structs.asdict(self._told(self.reasons, self.reasons_status))
 
     def event(self) -> bytes:
         """Return the event that tells of it, without a line end: the same bytes however often and late it is told.
 
         It gives the reasons as they were at scoring, also where the model's have been added to the verdict since.
         """
-        as_scored = {
-            "reasons": [reason._asdict() for reason in self.reasons if reason.code in POLICY_CODES],
-            "reasons_status": "pending" if self.is_flagged else "ready",
-        }
-        event = {
-            "specversion": "1.0",
-            "type": VERDICT_TYPE,
-            "source": f"/fraudline/scorer/{self.partition}",
-            "id": f"verdict-{self.transaction_id}",
-            "time": rfc3339(self.scored_at),
-            "data": self.public() | as_scored,
-        }
-        return msgspec.json.encode(event)
+        reasons = tuple(reason for reason in self.reasons if reason.code in POLICY_CODES) if self.reasons else ()
+        told = self._told(reasons, "pending" if self.is_flagged else "ready")
+        event = _VerdictEvent(
+            "1.0",
+            VERDICT_TYPE,
+            f"/fraudline/scorer/{self.partition}",
+            f"verdict-{self.transaction_id}",
+            told.scored_at,
+            told,
+        )
+        return _ENCODE(event)
+
+    def _told(self, reasons: tuple[Reason, ...], reasons_status: str) -> "_PublicVerdict":
+        return _PublicVerdict(
+            self.transaction_id,
+            self.decision.value,
+            self.score if math.isfinite(self.score) else None,
+            [reason._asdict() for reason in reasons],
+            reasons_status,
+            self.model,
+            self.policy,
+            rfc3339(self.scored_at),
+            self.latency_ms,
+        )
