@@ -12,6 +12,7 @@ import pytest
 
 from fraudline.domain.event import LabelReported, TransactionAccepted
 from fraudline.domain.label import Effect, Label, LabelSource, LabelValue
+from fraudline.domain.moment import microseconds
 from fraudline.domain.policy import Decision
 from fraudline.domain.posted import PostedTransaction
 from fraudline.domain.verdict import Verdict
@@ -72,8 +73,33 @@ async def append(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], a
     )
 
 
+async def append_as_before(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], after: int,
+                           scored: ScoredTransaction, *, epoch: int,
+                           applied: list[AppliedLabel] | None = None) -> bool:  # fmt: skip
+    """Append as the releases before 0007 do, whose rows hold the database's own types."""
+    verdict, transaction = scored.verdict, scored.accepted.data
+    row = (
+        verdict.transaction_id, verdict.fingerprint, verdict.posted_by, verdict.position, verdict.accepted_at,
+        verdict.decision.value, verdict.score, "[]", verdict.reasons_status, verdict.model, verdict.policy,
+        verdict.scored_at, verdict.features, transaction.occurred_at, transaction.amount, transaction.currency,
+        scored.base_amount, transaction.card_id, transaction.merchant_id, transaction.merchant_category,
+        transaction.merchant_country, transaction.billing_country, transaction.channel, transaction.device_id,
+        transaction.ip, transaction.latitude, transaction.longitude, transaction.customer_id, None,
+    )  # fmt: skip
+    labels = [
+        (label.position, label.transaction_id, label.card_id, label.merchant_id, label.effect.counted_at,
+         label.effect.weight)
+        for label in applied or []
+    ]  # fmt: skip
+    return bool(
+        await connection.fetchval(
+            "select fraudline.commit_batch(0::smallint, $1, $2, $3, $4, $5)", epoch, after, [row], [], labels
+        )
+    )
+
+
 def moment_of(scored: ScoredTransaction) -> int:
-    return (scored.accepted.data.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return microseconds(scored.accepted.data.occurred_at)
 
 
 async def logged_events(
@@ -208,15 +234,15 @@ async def test_labels_of_a_release_before_get_what_is_known_of_their_transaction
     async with database.acquire() as connection:
         old = await take_over(connection, 0, owner="the release before")
         effect = AppliedLabel(2, "t-1", "card-1", "merchant-1", Effect(MOMENT, 1))
-        assert await append(connection, 0, a_scored(1), applied=[effect])
+        assert await append_as_before(connection, 0, a_scored(1), epoch=old.epoch, applied=[effect])
 
         await migrate(empty_database_url)
 
         # What it had under commit meanwhile, by the function as it was, would not have that: it is fenced.
-        assert not await append(connection, 2, a_scored(3), epoch=old.epoch)
+        assert not await append_as_before(connection, 2, a_scored(3), epoch=old.epoch)
         new = await take_over(connection, 0, owner="the release before")
         assert new.epoch > old.epoch + 1
-        assert await append(connection, 2, a_scored(3), epoch=new.epoch)
+        assert await append_as_before(connection, 2, a_scored(3), epoch=new.epoch)
         _, label, _ = await logged_events(connection, until=3)
         assert (label.device_id, label.merchant_country, label.customer_id) == ("device-1", "NG", None)
         assert (label.base_amount, label.transaction_microseconds) == (912.40, moment_of(a_scored(1)))
@@ -241,6 +267,35 @@ async def test_a_scorer_of_the_release_before_that_takes_over_during_the_migrati
                 await take_over(connection, 0, owner="the release before")
         await take_over(connection, 0, owner="the release before")
     await database.close()
+
+
+async def test_what_a_scorer_of_the_release_before_commits_is_the_same(pool: Database) -> None:
+    async with pool.acquire() as connection:
+        epoch = (await take_over(connection, 0, owner="the release before")).epoch
+
+        assert await append_as_before(connection, 0, a_scored(1), epoch=epoch)
+        assert await append(connection, 1, a_scored(2), epoch=epoch)
+
+        for table in ("verdicts", "transactions"):
+            before, now = await connection.fetch(f"select * from fraudline.{table} order by position")  # noqa: S608
+            changing = ("transaction_id", "fingerprint", "position", "metadata")
+            assert [item for item in before.items() if item[0] not in changing] == [
+                item for item in now.items() if item[0] not in changing
+            ]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        MOMENT,
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ],
+)
+async def test_a_time_of_any_year_is_stored_to_the_microsecond(pool: Database, moment: datetime) -> None:
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("select fraudline.moment_of($1)", microseconds(moment)) == moment
 
 
 async def test_a_database_that_is_not_migrated_is_a_setting_to_mend(empty_database_url: str) -> None:

@@ -12,13 +12,14 @@ import httpx2
 import pytest
 
 from fraudline.domain.api_key import Role
+from fraudline.domain.moment import microseconds
 from fraudline.kernel.kernel import Kernel
 from fraudline.kernel.registry import FEATURES
 from fraudline.models.bundle import Bundle
 from fraudline.models.scoring import featured
 from fraudline.postgres.api_keys import create_key
 from fraudline.postgres.log import LoggedEvent
-from fraudline.state.event_columns import events_of, microseconds
+from fraudline.state.event_columns import events_of
 from servers.eventually import eventually
 from servers.quorum import kill
 from system.ledger import Journal, assert_ledgers_agree

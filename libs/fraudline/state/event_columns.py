@@ -1,6 +1,5 @@
 """What the log says, in the layout that the kernel takes: the one way there for the owner's batches and for the log."""
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +12,7 @@ if TYPE_CHECKING:
 
     from fraudline.postgres.log import LoggedEvent
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _LONG_AGO = np.iinfo(np.int64).min  # of a label whose transaction was deleted: it counts on no day
-
-
-def microseconds(moment: datetime) -> int:
-    """Return whole microseconds since 1970 UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 def events_of(logged: "Sequence[LoggedEvent]") -> Events:

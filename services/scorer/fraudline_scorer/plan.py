@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from fraudline.amqp.letters import DeadReason, Letter
 from fraudline.domain.event import LabelReported, TransactionAccepted
 from fraudline.domain.label import Effect, LabelHistory
+from fraudline.domain.moment import microseconds
 from fraudline.domain.money import base_amount
 from fraudline.domain.policy import Decision
 from fraudline.postgres.log import LoggedEvent
 from fraudline.postgres.lookup import Place
-from fraudline.state.event_columns import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

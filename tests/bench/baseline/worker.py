@@ -16,13 +16,14 @@ from baseline.messages import Accepted
 from baseline.settings import Settings
 from numpy.typing import NDArray
 
+from fraudline.domain.moment import microseconds
 from fraudline.domain.money import base_amount
 from fraudline.domain.policy import Decision, decide
 from fraudline.kernel.kernel import Kernel
 from fraudline.models.bundle import Bundle
 from fraudline.models.manifest import MODEL_FILE
 from fraudline.postgres.log import LoggedEvent
-from fraudline.state.event_columns import events_of, microseconds
+from fraudline.state.event_columns import events_of
 
 INSERT = """
 insert into fraudline.verdicts (transaction_id, fingerprint, posted_by, partition, position, accepted_at, decision,
