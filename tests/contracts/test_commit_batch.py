@@ -63,6 +63,15 @@ def a_scored(position: int, transaction_id: str | None = None) -> ScoredTransact
     return ScoredTransaction(accepted, verdict, 912.40)
 
 
+def a_report(transaction_id: str) -> LabelReported:
+    label = Label(
+        transaction_id=transaction_id, label=LabelValue.FRAUD, source=LabelSource.CHARGEBACK, reported_at=MOMENT
+    )
+    return LabelReported(
+        specversion="1.0", source="/test", id="l", time=MOMENT, postedby="bank", type="fraudline.label.v1", data=label
+    )
+
+
 async def append(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], after: int, *scored: ScoredTransaction,
                  epoch: int | None = None, taken: list[LabelReported] | None = None,
                  applied: list[AppliedLabel] | None = None) -> bool:  # fmt: skip
@@ -166,16 +175,35 @@ async def test_an_id_that_has_a_verdict_aborts_the_whole_batch(pool: Database) -
         assert await connection.fetchval("select count(*) from fraudline.verdicts") == 1
 
 
+async def test_a_batch_of_which_nothing_was_looked_up_writes_nothing_where_a_verdict_or_a_label_is_there(
+    pool: Database,
+) -> None:
+    async with pool.acquire() as connection:
+        epoch = (await take_over(connection, 0, owner="test")).epoch
+
+        async def append_unseen(after: int, *scored: ScoredTransaction) -> bool:
+            return await commit_batch(
+                connection, partition=0, epoch=epoch, after=after, scored=list(scored), taken=[], applied=[],
+                if_unseen=True,
+            )  # fmt: skip
+
+        assert await append_unseen(0, a_scored(1, "decided"), a_scored(2))
+        assert await append(connection, 2, taken=[a_report("labelled")])
+        for known in ("decided", "labelled"):
+            with pytest.raises(SeenMeanwhile):
+                await append_unseen(2, a_scored(3), a_scored(4, known))
+
+        assert (await read_end(connection, 0)).last_position == 2
+        assert await append_unseen(2, a_scored(3))
+        assert not await append_unseen(2, a_scored(3))
+
+
 async def test_labels_and_their_effects_come_back_as_they_were_committed(pool: Database) -> None:
-    label = Label(transaction_id="t-1", label=LabelValue.FRAUD, source=LabelSource.CHARGEBACK, reported_at=MOMENT)
-    reported = LabelReported(
-        specversion="1.0", source="/test", id="l", time=MOMENT, postedby="bank", type="fraudline.label.v1", data=label
-    )
+    reported, waiting = a_report("t-1"), a_report("t-2")
+    label = reported.data
     async with pool.acquire() as connection:
         await take_over(connection, 0, owner="test")
         effect = AppliedLabel(2, "t-1", "card-1", "merchant-1", Effect(MOMENT, 1))
-
-        waiting = reported.model_copy(update={"data": label.model_copy(update={"transaction_id": "t-2"})})
 
         assert await append(connection, 0, a_scored(1), taken=[reported, waiting], applied=[effect])
 

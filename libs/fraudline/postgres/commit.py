@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from fraudline.postgres.database import Connection
 
 _GATE = "verdicts_pkey"
-_COMMIT = "select fraudline.commit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+_COMMIT = "select fraudline.commit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 
 
 class SeenMeanwhile(Exception):  # noqa: N818 - a state of the world, told as one
-    """A transaction of the batch got its verdict since it was looked up, in another partition: look again."""
+    """A transaction of the batch is known: since it was looked up, or because it was not. Look again."""
 
 
 class NotStorable(Exception):  # noqa: N818 - a state of the world, told as one
@@ -120,21 +120,23 @@ async def commit_batch(
     taken: "list[LabelReported]",
     applied: list[AppliedLabel],
     answered: "Mapping[str, Decision] | None" = None,
+    if_unseen: bool = False,
 ) -> bool:
     """Append a batch behind position `after`; return whether the log was as expected.
 
     What is `scored` was scored together: at one moment, by one model, under one policy.
-    `answered` are the decisions that clients were told in place of a verdict, by transaction; the first stays.
+    `answered` are the decisions that clients were told in place of a verdict, by transaction; the first stays. With
+    `if_unseen` nothing was looked up of what is scored: where a verdict or a label is there, nothing is written.
 
     False says that the end or the epoch is another: nothing was written.
 
     Raises:
-        SeenMeanwhile: One of the transactions has a verdict already; nothing was written.
+        SeenMeanwhile: One of the transactions has a verdict already, or with `if_unseen` a label; nothing was written.
         NotStorable: A value cannot be stored; nothing was written.
     """
     first = scored[0].verdict if scored else None
     try:
-        committed: bool = await connection.fetchval(
+        committed: bool | None = await connection.fetchval(
             _COMMIT,
             partition,
             epoch,
@@ -146,6 +148,7 @@ async def commit_batch(
             [_label_row(reported) for reported in taken],
             [_applied_row(entry) for entry in applied],
             [(transaction_id, decision.value) for transaction_id, decision in (answered or {}).items()],
+            if_unseen,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _GATE:
@@ -153,4 +156,6 @@ async def commit_batch(
         raise SeenMeanwhile from error
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
         raise NotStorable(error.sqlstate or "unknown") from error
+    if committed is None:
+        raise SeenMeanwhile
     return committed
