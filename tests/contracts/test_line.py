@@ -177,6 +177,37 @@ async def test_an_id_that_got_its_verdict_since_it_was_looked_up_is_looked_up_ag
     assert await database.fetchval("select last_position from fraudline.partitions") == 2
 
 
+async def test_among_new_transactions_only_what_is_known_already_is_looked_up(
+    line: LineAlone, database: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[set[str]] = []
+    look_up = fraudline_scorer.line.look_up
+
+    async def noting(connection: Any, transaction_ids: set[str], **kwargs: Any) -> Known:
+        looked_up.append(transaction_ids)
+        return await look_up(connection, transaction_ids, **kwargs)
+
+    monkeypatch.setattr(fraudline_scorer.line, "look_up", noting)
+    # Another partition got the label first.
+    await database.execute("insert into fraudline.labels values ('t-3', 'issuer', $1, 'fraud', 'bank', $1)", NOW)
+
+    await line.take(a_batch(a_transaction(1))[0])
+    await line.take(a_batch(a_transaction(2))[0])
+    assert looked_up == [{"t-1"}]
+    await line.take(a_batch(a_transaction(3))[0])
+    assert looked_up == [{"t-1"}, {"t-3"}]
+    await line.take(a_batch(a_transaction(4))[0])
+    await line.take(a_batch(a_transaction(5))[0])
+    assert looked_up == [{"t-1"}, {"t-3"}, {"t-4"}]
+    await line.take(a_batch(a_transaction(5), a_transaction(6))[0])
+    assert looked_up == [{"t-1"}, {"t-3"}, {"t-4"}, {"t-5", "t-6"}]
+
+    # What is found again is announced behind what is new.
+    assert line.announced.verdicts == ["t-1", "t-2", "t-3", "t-4", "t-5", "t-6", "t-5"]
+    assert await database.fetchval("select last_position from fraudline.partitions") == line.state.position == 7
+    assert await database.fetchval("select transaction_id from fraudline.label_applications") == "t-3"
+
+
 async def test_a_batch_of_many_events_is_computed_beside_the_loop_one_of_few_in_it(
     line: LineAlone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ from fraudline.postgres.commit import NotStorable, SeenMeanwhile, commit_batch
 from fraudline.postgres.database import DATABASE
 from fraudline.postgres.kept_connection import KeptConnection
 from fraudline.postgres.log import read_end, take_over
-from fraudline.postgres.lookup import look_up
+from fraudline.postgres.lookup import Known, look_up
 from fraudline.service.log import LogEvent, get_logger
 from fraudline_scorer.plan import Planner
 from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_one
@@ -39,7 +39,6 @@ from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_o
 if TYPE_CHECKING:
     from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection, Database
-    from fraudline.postgres.lookup import Known
     from fraudline.state.partition_state import PartitionState
     from fraudline_scorer.announcing import Announcing
     from fraudline_scorer.batch import Batch
@@ -93,6 +92,8 @@ class Line:
         self._under_way: asyncio.Task[None] | None = None
         self._is_plain_under_way = False
         self._is_sent = asyncio.Event()
+        # What comes first may have come before; from then on what is new follows what is new.
+        self._expects_new = False
 
     async def take_over(self, owner: str) -> int:
         """Raise the epoch, which fences every earlier owner, and bring the state to the end of the log.
@@ -233,6 +234,7 @@ class Line:
                     await self._append(plan, computed)
             except SeenMeanwhile:
                 self._state.take_back()
+                self._expects_new = False
                 plan = None
             except Poison as poison:
                 self._state.take_back()
@@ -261,6 +263,11 @@ class Line:
     async def _plan(
         self, received: "list[Received]", *, refused: dict[bytes, DeadReason], on: KeptConnection
     ) -> "Plan":
+        """Plan events by what is known of them; where that is likely nothing, leave it to the commit to find out."""
+        if self._expects_new and all(event.is_transaction for event in received):
+            plan = Planner(Known({}, {}, {}), self._state.bundle, queue=self._queue).plan(received, refused=refused)
+            plan.if_unseen = True
+            return plan
         transaction_ids = {event.event.data.transaction_id for event in received}
         labelled = {event.event.data.transaction_id for event in received if event.is_label}
 
@@ -269,6 +276,7 @@ class Line:
 
         with self._metrics.stage("unseen"):
             known = await self._patience(lambda: on.run(ask))
+            self._expects_new = not (known.verdicts or known.histories)
             return Planner(known, self._state.bundle, queue=self._queue).plan(received, refused=refused)
 
     async def _compute(self, plan: "Plan", *, is_slow: bool) -> Computed:
@@ -302,6 +310,7 @@ class Line:
                 taken=plan.taken,
                 applied=applied,
                 answered=plan.answered,
+                if_unseen=plan.if_unseen,
             )
             # Refused: fenced, or an earlier try of ours was still under way in the server and has landed now.
             if not is_committed and not (end > after and await self._has_landed(connection, end)):

@@ -61,7 +61,8 @@ class Plan:
 
     `answered` are the decisions that clients were told before the verdict was there, by transaction, and `decided`
     those of the verdicts among them that are there by now, outside this batch. `conflicts` are the keys of transactions
-    whose id has a verdict for other content.
+    whose id has a verdict for other content. With `if_unseen` nothing was looked up: the plan holds where the database
+    knows nothing of its transactions.
     """
 
     entries: list[NewTransaction | NewEffect] = field(default_factory=list)
@@ -72,6 +73,7 @@ class Plan:
     seen_before: "list[Verdict]" = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     duplicates: int = 0
+    if_unseen: bool = False
 
     def logged(self) -> list[LoggedEvent]:
         """Return the entries as the log will tell them to the kernel."""
