@@ -8,7 +8,7 @@ setup: $(SYNCED)
 # The last step compiles the kernel where that is still to do, so that no first start and no first test has to.
 $(SYNCED): uv.lock pyproject.toml libs/pyproject.toml $(wildcard services/*/pyproject.toml)
 	tools/uv sync --frozen
-	.venv/bin/python -c "from fraudline.kernel.kernel import Kernel; from fraudline.models import walk; Kernel(); walk.prepare_entries()"
+	.venv/bin/python -m fraudline.models.compiling
 	touch $@
 
 run: setup

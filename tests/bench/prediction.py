@@ -1,9 +1,10 @@
-"""What a prediction costs on one thread, by way and size of batch: `PYTHONPATH=tests python tests/bench/prediction.py`.
+"""What scores and contributions cost on one thread, by way and size of batch: `tests/bench/prediction.py`.
 
 The compiled trees stand beside LightGBM: `Booster.predict`, the function of its C API below that, and that one's fast
 version for single rows. Every batch is of rows that were not seen just before, since a processor learns the way of the
 same rows by heart; the times are those of the thread, the median over the batches. Fails where a score has other bits
-than LightGBM's, or costs more than the goals.
+than LightGBM's, where contributions are farther from LightGBM's than rounding takes them, or where one of them costs
+more than the goals. Run it with `PYTHONPATH=tests`.
 """
 
 import ctypes
@@ -28,6 +29,7 @@ from fraudline.models.histories.point_in_time import point_in_time
 from fraudline.models.recipe import STANDARD
 from fraudline.models.starter_rates import starter_rates
 from fraudline.models.trees import END_OF_TREES, check_trees
+from fraudline.models.treeshap import TreeShap
 from model_builders import a_simulated_history
 
 Rows = NDArray[np.float64]
@@ -38,6 +40,13 @@ MODELS: Final = {"600 trees of 31 leaves": (600, 31), "300 trees of 63 leaves": 
 BATCHES: Final = 60
 LEAST_GAIN: Final = {1: 1.0, 2: 1.0, 8: 1.5, 64: 3.0, 512: 3.0}
 """How many times as fast as `Booster.predict` the compiled trees have to be."""
+
+EXPLAINED_SIZES: Final = (1, 8, 32)
+EXPLAINED_BATCHES: Final = 12
+LEAST_EXPLAINED_GAIN: Final = 3.0
+"""The same of contributions, at any size; a batch of the explainer has 32 rows."""
+MOST_APART: Final = 1e-9
+"""How far contributions may be from LightGBM's, as a share of the sum of their sizes in a row."""
 
 _NAMES: Final = tuple(feature.name for feature in FEATURES)
 _FLOAT64, _RAW, _ROW_MAJOR = 1, 1, 1
@@ -126,28 +135,50 @@ def _each_alone(rows: Any, feature: Any, missing: Any, zero: Any, nodes: Any, co
 
 def by_rows_alone(forest: Forest) -> Way:
     """Return the compiled descent that the compiled trees take for few rows alone."""
-    feature, missing, zero, *nodes = forest._arrays  # noqa: SLF001 - what is measured
+    feature, missing, zero, *splits = forest._splits  # noqa: SLF001 - what is measured
+    nodes = (*splits, forest._leaf_values)  # noqa: SLF001 - the same
     columns = np.empty((len(feature), walk.LANES))
 
     def scores(rows: Rows) -> Rows:
         given = np.zeros(len(rows))
-        _each_alone(rows, feature, missing, zero, tuple(nodes), columns, given)
+        _each_alone(rows, feature, missing, zero, nodes, columns, given)
         return given
 
     return scores
 
 
-def microseconds_a_row(way: Callable[[Rows], object], rows: Rows, size: int) -> float:
+def microseconds_a_row(way: Callable[[Rows], object], rows: Rows, size: int, *, batches: int = BATCHES) -> float:
     """Return the median over batches of other rows each."""
     times = []
     gc.disable()
-    for start in range(0, min(len(rows) - size, size * BATCHES), size):
+    for start in range(0, min(len(rows) - size, size * batches), size):
         batch = rows[start : start + size]
         began = time.thread_time()
         way(batch)
         times.append(time.thread_time() - began)
     gc.enable()
     return float(np.median(times)) / size * 1e6
+
+
+def explained_fast(model: bytes, booster: lightgbm.Booster, rows: Rows) -> bool:
+    """Measure contributions; return whether ours agree with LightGBM's and are as fast as they have to be."""
+    shap = TreeShap(check_trees(model, _NAMES), len(_NAMES))
+
+    def by_booster(batch: Rows) -> Rows:
+        return np.asarray(booster.predict(batch, pred_contrib=True, num_threads=1))
+
+    some = rows[: max(EXPLAINED_SIZES)]
+    expected = by_booster(some)
+    apart = np.abs(shap.contributions(some) - expected).max(axis=1) / np.abs(expected).sum(axis=1)
+    theirs, ours = (
+        [microseconds_a_row(way, rows, size, batches=EXPLAINED_BATCHES) for size in EXPLAINED_SIZES]
+        for way in (by_booster, shap.contributions)
+    )
+    say("  Booster.predict, contributions", theirs)
+    say("  compiled, contributions", ours)
+    gains = [slow / fast for slow, fast in zip(theirs, ours, strict=True)]
+    say("  times as fast", gains)
+    return bool(apart.max() <= MOST_APART) and min(gains) >= LEAST_EXPLAINED_GAIN
 
 
 def say(what: str, figures: list[float]) -> None:
@@ -161,7 +192,8 @@ def main() -> int:
     reached = True
     features = Kernel().apply(point_in_time(a_simulated_history(days=20, customers=1500), starter_rates()))
     rows = features[np.random.default_rng(0).permutation(len(features))]
-    sys.stdout.write(f"{'µs a row, batches of':<34}" + "".join(f"{size:>9}" for size in SIZES) + "\n")
+    sys.stdout.write(f"{'µs a row, batches of':<34}" + "".join(f"{size:>9}" for size in SIZES))
+    sys.stdout.write(f"; contributions {EXPLAINED_SIZES}\n")
     for name, (trees, leaves) in MODELS.items():
         model = grown(features, trees, leaves)
         booster = load_booster(model)
@@ -185,6 +217,7 @@ def main() -> int:
         gains = [theirs / ours for theirs, ours in zip(costs["Booster.predict"], costs[_BEST], strict=True)]
         say("  times as fast as Booster.predict", gains)
         reached &= all(gain >= LEAST_GAIN[size] for size, gain in zip(SIZES, gains, strict=True))
+        reached &= explained_fast(model, booster, rows)
     sys.stdout.write("calibration\n")
     knots = np.cumsum(np.random.default_rng(2).random((2, 40)) / 4, axis=1) - 6
     for calibration in (Sigmoid(1.1, -0.3), Isotonic(tuple(knots[0].tolist()), tuple(knots[1].tolist()))):

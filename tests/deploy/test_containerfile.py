@@ -106,7 +106,7 @@ def test_the_tools_and_steps_are_those_of_the_repository() -> None:
     """One uv, one way to compile the kernel, one Python, one version, wherever Fraudline is installed."""
     text = CONTAINERFILE.read_text()
     uv = re.search(r"^PINNED=(\S+)$", (ROOT / "tools" / "uv").read_text(), re.MULTILINE)
-    compiling = re.search(r'-c ("from fraudline\.kernel.*")$', (ROOT / "Makefile").read_text(), re.MULTILINE)
+    compiling = re.search(r"(-m fraudline\.models\.\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     python = re.search(r"python:(\d+\.\d+)\.", text)
     assert uv is not None
     assert compiling is not None

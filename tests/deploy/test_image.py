@@ -14,18 +14,14 @@ import pytest
 from servers.eventually import eventually_sync
 
 IMAGE = Path(__file__).parents[2] / "deploy" / "image"
-COMPILE = (
-    "from fraudline.kernel.kernel import Kernel; from fraudline.models import walk; Kernel(); walk.prepare_entries()"
-)
 # Says of every compiled function whether it came from the disk.
 LOOK = """
 import json
 from fraudline.kernel import counters
-from fraudline.kernel.kernel import Kernel
-from fraudline.models import walk
-Kernel()
-walk.prepare_entries()
-parts = [*vars(counters).values(), *vars(walk).values()]
+from fraudline.models import coalitions, walk
+from fraudline.models.compiling import compile_all
+compile_all()
+parts = [*vars(counters).values(), *vars(walk).values(), *vars(coalitions).values()]
 entries = [part for part in parts if hasattr(part, "stats") and part.signatures]
 hits = [sum(part.stats.cache_hits.values()) for part in entries]
 print(json.dumps({"loaded": sum(hits), "compiled": len(hits) - sum(hits)}))
@@ -42,7 +38,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled kernel as the image brings it."""
     folder = tmp_path_factory.mktemp("image") / "kernel"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
-    subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "fraudline.models.compiling"], env=environment, check=True)
     return folder
 
 

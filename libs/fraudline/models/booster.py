@@ -1,4 +1,4 @@
-"""LightGBM's own part: contributions, and the raw scores that the compiled trees of `forest` have to equal."""
+"""LightGBM's own part beside growing trees: the raw scores that the compiled trees of `forest` have to equal."""
 
 from typing import TYPE_CHECKING
 
@@ -31,8 +31,3 @@ def raw_scores(booster: "lightgbm.Booster", rows: NDArray[np.float64]) -> NDArra
     """Return the log-odds of each row; on one thread, since a pool of threads makes the slowest calls far slower."""
     scores = booster.predict(rows, raw_score=True, num_threads=1)
     return np.asarray(scores, dtype=np.float64)
-
-
-def contributions(booster: "lightgbm.Booster", rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what each feature of each row contributes to its log-odds, by TreeSHAP, and last the base value."""
-    return np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1), dtype=np.float64)

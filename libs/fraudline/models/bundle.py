@@ -5,8 +5,7 @@ the same: who reads in them how good a model is has to be able to trust that it 
 
 Loading trusts nothing and stops at the first doubt: sizes and checksums, kernel and features, the structure of the
 trees, and last the golden rows, which must come out bit for bit. Their probabilities are LightGBM's own, so whoever
-scores with the compiled trees has seen them agree with it. LightGBM sees a model only after its structure passed: a
-damaged one would take the process down.
+has loaded a bundle has seen the compiled trees agree with it.
 """
 
 import hashlib
@@ -26,7 +25,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from fraudline.kernel.registry import FEATURES, KERNEL_VERSION, known_after_days
-from fraudline.models.booster import contributions, load_booster, raw_scores
 from fraudline.models.errors import BundleError
 from fraudline.models.manifest import (
     CARD_FILE,
@@ -42,9 +40,8 @@ from fraudline.models.rates import Rates
 from fraudline.models.trees import Tree, check_trees
 
 if TYPE_CHECKING:
-    import lightgbm
-
     from fraudline.models.forest import Forest
+    from fraudline.models.treeshap import TreeShap
 
 __all__ = ["Bundle", "BundleError"]
 
@@ -64,11 +61,10 @@ _COPY_AGAIN = "copy the bundle again or train a new one"
 class Bundle:
     """A model that was checked and is ready to score; see `load`.
 
-    The compiled trees are made when a score is asked for, and LightGBM's when contributions are: a process that wants
-    one of them does without the modules and the memory of the other.
+    What explains is made when contributions are asked for: a process that only scores does without.
     """
 
-    def __init__(self, manifest: Manifest, model: bytes, trees: Sequence[Tree], rates: Rates) -> None:
+    def __init__(self, manifest: Manifest, trees: Sequence[Tree], rates: Rates) -> None:
         self.manifest = manifest
         self.name = manifest.name
         self.version = manifest.version
@@ -77,17 +73,15 @@ class Bundle:
         self.policy = _policy_label(manifest.thresholds)
         self.base_currency = manifest.base_currency
         self.rates = rates
-        self._model = model
         self._trees = trees
         self._calibration = manifest.calibration.calibration()
 
     @classmethod
-    def load(cls, directory: Path, *, to_explain: bool = False) -> "Bundle":
+    def load(cls, directory: Path) -> "Bundle":
         """Load and check a bundle.
 
         Args:
             directory: The folder that `fraudline train` wrote.
-            to_explain: Whether it is loaded for `contributions` alone: the golden rows are LightGBM's to give then.
 
         Raises:
             BundleError: Something is wrong; names the file and the reason.
@@ -105,9 +99,8 @@ class Bundle:
             rates = Rates.decode(manifest.base_currency, files[RATES_FILE])
         except ValueError as error:
             raise BundleError(str(directory / RATES_FILE), f"{error}; {_COPY_AGAIN}.") from error
-        model = files[MODEL_FILE]
-        bundle = cls(manifest, model, _read_trees(directory / MODEL_FILE, model, manifest.trees), rates)
-        bundle._check_golden(directory, by_lightgbm=to_explain)
+        bundle = cls(manifest, _read_trees(directory / MODEL_FILE, files[MODEL_FILE], manifest.trees), rates)
+        bundle._check_golden(directory)
         return bundle
 
     @property
@@ -130,30 +123,33 @@ class Bundle:
         """Return what each feature of each row contributes to its raw score, in log-odds, by TreeSHAP.
 
         There is one column more than features: the base value, the same in every row. A row adds up to its raw score.
-        This takes a hundred times as long as `predict`, in batches too: nothing for one who is waited for.
+        This takes twenty times as long as `predict` for one row, and more than a hundred times for many: nothing for
+        one who is waited for.
         """
-        if not len(features):
-            return np.empty((0, len(FEATURE_NAMES) + 1))
-        rows = np.ascontiguousarray(features, dtype=np.float64)
-        return contributions(self._booster, rows)
+        return self._treeshap.contributions(np.ascontiguousarray(features, dtype=np.float64))
+
+    def prepare_to_explain(self) -> None:
+        """Do now what the first call of `contributions` would: load its code, or compile it for a second."""
+        _ = self._treeshap
 
     @cached_property
     def _forest(self) -> "Forest":
-        from fraudline.models.forest import Forest  # noqa: PLC0415 - half a second, which explaining does without
+        from fraudline.models.forest import Forest  # noqa: PLC0415 - half a second, which those who load none do without
 
         return Forest(self._trees, len(FEATURE_NAMES))
 
     @cached_property
-    def _booster(self) -> "lightgbm.Booster":
-        return load_booster(self._model)
+    def _treeshap(self) -> "TreeShap":
+        from fraudline.models.treeshap import TreeShap  # noqa: PLC0415 - as above
 
-    def _check_golden(self, directory: Path, *, by_lightgbm: bool) -> None:
+        return TreeShap(self._trees, len(FEATURE_NAMES))
+
+    def _check_golden(self, directory: Path) -> None:
         features, probabilities = zip(*self.manifest.golden.rows(), strict=True)
         rows, expected = np.array(features), np.array(probabilities)
         if rows.shape[1:] != (len(FEATURE_NAMES),):
             raise BundleError(str(directory / MANIFEST_FILE), f"has golden rows of another width; {_COPY_AGAIN}.")
-        raw = raw_scores(self._booster, rows) if by_lightgbm else self._forest.raw_scores(rows)
-        given = self._calibration.probabilities(raw)
+        given = self._calibration.probabilities(self._forest.raw_scores(rows))
         if given.tobytes() != expected.tobytes():
             wrong = int(np.flatnonzero(given.view(np.int64) != expected.view(np.int64))[0])
             raise BundleError(

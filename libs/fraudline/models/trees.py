@@ -62,6 +62,8 @@ class Tree(NamedTuple):
         left: Of each node, its left child; one below zero is leaf ~child.
         right: The same on the right.
         leaf_values: Of each leaf, its log-odds; there is one more than nodes.
+        node_counts: Of each node, how many transactions of the training reached it: as many as both of its children.
+        leaf_counts: The same of each leaf; at least one.
     """
 
     features: NDArray[np.int32]
@@ -70,6 +72,13 @@ class Tree(NamedTuple):
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     leaf_values: NDArray[np.float64]
+    node_counts: NDArray[np.int32]
+    leaf_counts: NDArray[np.int32]
+
+    def counts(self, children: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return how many transactions reached each of some children."""
+        # One below zero counts from the end, where the leaves stand in turn.
+        return np.concatenate([self.node_counts, self.leaf_counts[::-1]]).astype(np.int64)[children]
 
 
 def check_trees(model: bytes, features: Sequence[str]) -> tuple[Tree, ...]:
@@ -144,11 +153,12 @@ def _check_tree(text: str, number: int, features: int) -> Tree:
     if not _DECISIONS.issuperset(splits["decision_type"]):
         raise ValueError("has a split of an unknown type")
     _check_children(splits["left_child"], splits["right_child"], leaves)
-    feature, decision, left, right = (
-        np.array(splits[name], np.int32) for name in ("split_feature", "decision_type", "left_child", "right_child")
-    )
+    feature, decision, left, right, reached = (np.array(splits[name], np.int32) for name in _SPLIT_INTEGERS)
     thresholds = np.array([float(threshold) for threshold in known])
-    return Tree(feature, thresholds, decision, left, right, np.array(leaf_values))
+    tree = Tree(feature, thresholds, decision, left, right, np.array(leaf_values), reached, np.array(counts, np.int32))
+    if (tree.counts(left) + tree.counts(right) != reached).any():
+        raise ValueError("has a node that more or fewer transactions reached than both of its children")
+    return tree
 
 
 def _check_children(left: list[int], right: list[int], leaves: int) -> None:

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from fraudline.service.settings import ExplainerSettings, ScorerSettings
 
 
-def load_bundle(settings: "ScorerSettings | ExplainerSettings", *, to_explain: bool = False) -> Bundle:
+def load_bundle(settings: "ScorerSettings | ExplainerSettings") -> Bundle:
     """Load and check the bundle, as `Bundle.load` does; this takes a while, so not on the event loop.
 
     Raises:
         ConfigurationError: The bundle cannot be used, or was trained on amounts in another currency.
     """
     try:
-        bundle = Bundle.load(settings.model, to_explain=to_explain)
+        bundle = Bundle.load(settings.model)
     except BundleError as error:
         raise ConfigurationError("FRAUDLINE_MODEL", str(error)) from error
     if bundle.base_currency != settings.base_currency:

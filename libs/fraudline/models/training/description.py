@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudline.kernel.registry import FEATURES, KERNEL_VERSION
-from fraudline.models.booster import contributions, raw_scores
+from fraudline.models.booster import raw_scores
+from fraudline.models.bundle import FEATURE_NAMES
 from fraudline.models.calibration import Calibration, Sigmoid
 from fraudline.models.histories.history import History
 from fraudline.models.histories.period import Period
@@ -45,6 +46,8 @@ from fraudline.models.training.sentences import (
     imbalance_sentence,
     thresholds_sentence,
 )
+from fraudline.models.trees import check_trees
+from fraudline.models.treeshap import TreeShap
 
 GOLDEN_ROWS: Final = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,7 +100,6 @@ def facts(
     learned: Learned,
     *,
     manifest: Manifest,
-    booster: lightgbm.Booster,
 ) -> TrainingReport:
     """Return what the report and the model card tell."""
     data, thresholds, growth = manifest.data, manifest.thresholds, manifest.growth
@@ -128,7 +130,9 @@ def facts(
         trees=manifest.trees,
         parameters=manifest.parameters,
         features=tuple(manifest.features),
-        importance=_importance(examples.of(learned.measuring).features, booster, options.recipe.explained_rows),
+        importance=_importance(
+            examples.of(learned.measuring).features, learned.shipped.model, options.recipe.explained_rows
+        ),
         kernel_version=manifest.kernel_version,
         max_entities=data.max_entities,
         evicted=data.evicted,
@@ -187,11 +191,11 @@ def _golden(features: NDArray[np.float64], booster: lightgbm.Booster, calibratio
     )
 
 
-def _importance(features: NDArray[np.float64], booster: lightgbm.Booster, most: int) -> Importance:
+def _importance(features: NDArray[np.float64], model: bytes, most: int) -> Importance:
     rows = features[_evenly(len(features), most)]
-    mean = np.abs(contributions(booster, rows)[:, :-1]).mean(axis=0)
-    names = tuple(feature.name for feature in FEATURES)
-    return Importance(names, mean, len(rows), "evenly over the days of the metrics")
+    contributions = TreeShap(check_trees(model, FEATURE_NAMES), len(FEATURE_NAMES)).contributions(rows)
+    mean = np.abs(contributions[:, :-1]).mean(axis=0)
+    return Importance(FEATURE_NAMES, mean, len(rows), "evenly over the days of the metrics")
 
 
 def _evenly(size: int, most: int) -> NDArray[np.int64]:

@@ -100,7 +100,7 @@ def train_bundle(
     progress("writing the bundle", 0.0)
     booster = load_booster(learned.shipped.model)
     manifest = describe(options, history, examples, learned, booster)
-    told = facts(options, history, examples, learned, manifest=manifest, booster=booster)
+    told = facts(options, history, examples, learned, manifest=manifest)
     card, report = model_card(told).encode(), training_report(told).encode()
     manifest = completed(manifest, card=card, report=report)
     files = {

@@ -27,7 +27,8 @@ async def main(settings: "ExplainerSettings", stop: asyncio.Event) -> None:
         JobDied: One of its jobs ended unasked.
     """
     give_way()
-    bundle = await asyncio.to_thread(load_bundle, settings, to_explain=True)
+    bundle = await asyncio.to_thread(load_bundle, settings)
+    await asyncio.to_thread(bundle.prepare_to_explain)
     database = await Database.connect(settings.database_url.get_secret_value(), name="fraudline explainer", pool_size=1)
     registry = new_registry("explainer")
     standing = Standing()

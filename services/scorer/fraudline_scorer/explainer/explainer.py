@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fraudline_scorer.explainer.metrics import ExplainerMetrics
     from fraudline_scorer.standing import Standing
 
-# A batch is twice as many; TreeSHAP is no faster for many at once, and what is ready should not wait for the rest.
+# A batch is twice as many; explaining is no faster for many at once, and what is ready should not wait for the rest.
 FROM_EACH_END = 16
 OTHER_MODELS_AFTER = timedelta(seconds=60)
 # While a batch does not fill, let a few gather: every store takes the feed's lock and a commit.
