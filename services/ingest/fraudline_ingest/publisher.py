@@ -12,11 +12,11 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-from uuid import uuid4
+from typing import TYPE_CHECKING, cast
 
-from aio_pika import DeliveryMode, Message
+from aio_pika import DeliveryMode
 from aio_pika.exceptions import AMQPException, DeliveryError, PublishError
+from aiormq import spec
 
 from fraudline.amqp.connection import BROKER, LOST, close, closed_event, connect
 from fraudline.amqp.reconnecting import stay_connected
@@ -35,6 +35,7 @@ from fraudline.service.run import until_stopped
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection
     from aiormq.abc import FieldValue
+    from aiormq.channel import Channel as DriverChannel
 
     from fraudline_ingest.metrics import IngestMetrics
 
@@ -65,9 +66,13 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """One connection with its channel, until either is closed; `has_returned` says that a message came back."""
+    """One connection with its channel, until either is closed; `has_returned` says that a message came back.
 
-    channel: "AbstractChannel"
+    Messages are handed to the driver below aio-pika, whose own message and exchange cost as much again.
+    """
+
+    channel: "AbstractChannel"  # the driver's part lives as long as this
+    driver: "DriverChannel"
     closed: asyncio.Event
     has_returned: asyncio.Event
 
@@ -101,7 +106,8 @@ class Publisher:
             async with asyncio.timeout(SET_UP_SECONDS):
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 await _declare(channel)
-            session = _Session(channel, closed_event(connection, channel), asyncio.Event())
+            driver = cast("DriverChannel", await channel.get_underlay_channel())
+            session = _Session(channel, driver, closed_event(connection, channel), asyncio.Event())
             self._session = session
             get_logger().info(LogEvent.BROKER_CONNECTED, producer=self.producer)
             await until_stopped(_declare_after_returns(connection, session), session.closed)
@@ -134,6 +140,9 @@ class Publisher:
         session = self._session
         if session is None:
             raise self._failed(stream, PublishFailure.AWAY, self._reason)
+        if session.closed.is_set():
+            # The driver would take it and wait; the loop that builds the next session has its turn yet.
+            raise self._failed(stream, PublishFailure.LOST, "the channel was closed")
         headers: dict[str, FieldValue] = {
             PRODUCER_HEADER: self.producer,
             STREAM_HEADER: stream.name,
@@ -141,19 +150,22 @@ class Publisher:
         }
         if reply_for is not None:
             headers[REPLY_HEADER] = reply_for
-        message = Message(
-            body,
-            content_type=CONTENT_TYPE,
-            delivery_mode=DeliveryMode.PERSISTENT,
-            # Returned messages are matched by this id: an attempt must never share it with another.
-            message_id=uuid4().hex,
-            reply_to=reply_to,
-            headers=headers,
+        # The driver gives each attempt a message_id of its own, by which returned messages are matched.
+        properties = spec.Basic.Properties(
+            content_type=CONTENT_TYPE, delivery_mode=DeliveryMode.PERSISTENT, reply_to=reply_to, headers=headers
         )
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):
-                exchange = await session.channel.get_exchange(stream.exchange, ensure=False)
-                await exchange.publish(message, stream.routing_key, mandatory=True)
+                # Not until the socket has taken it: what waits there is one message a stream, since its confirm is
+                # waited for.
+                await session.driver.basic_publish(
+                    body,
+                    exchange=stream.exchange,
+                    routing_key=stream.routing_key,
+                    properties=properties,
+                    mandatory=True,
+                    wait=False,
+                )
         except PublishError as error:
             self._failed(stream, PublishFailure.RETURNED, "")
             session.has_returned.set()

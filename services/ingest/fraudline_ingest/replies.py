@@ -7,7 +7,7 @@ get their fallback, and nobody is refused for what may stand in the log.
 import asyncio
 from typing import TYPE_CHECKING
 
-from pydantic_core import from_json
+import msgspec
 
 from fraudline.amqp.connection import SET_UP_SECONDS, broker_call, closed_event, connected
 from fraudline.amqp.reconnecting import stay_connected
@@ -16,10 +16,22 @@ from fraudline.service.log import LogEvent, describe, get_logger
 from fraudline.service.run import until_stopped
 
 if TYPE_CHECKING:
-    from aio_pika.abc import AbstractIncomingMessage
+    from aiormq.abc import DeliveredMessage
 
     from fraudline_ingest.admission import Admission
     from fraudline_ingest.waiters import Waiters
+
+
+class _Reply(msgspec.Struct, gc=False):
+    """What a reply tells; the rest of a verdict is passed on as it is written."""
+
+    status: str
+    transaction_id: str = ""
+    stream: str = ""
+    number: int = 0
+
+
+_DECODER = msgspec.json.Decoder(_Reply)
 
 
 class Replies:
@@ -49,30 +61,30 @@ class Replies:
                 channel = await connection.channel(publisher_confirms=False)
                 ended = closed_event(connection, channel)
                 queue = await declare_replies(channel, name)
-                (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: ended.set())
-                await queue.consume(self._take, no_ack=True)
+                driver = await channel.get_underlay_channel()
+                driver.on_consumer_cancel_callbacks.add(lambda _: ended.set())
+                await driver.basic_consume(queue.name, self._take, no_ack=True)
             self.queue = name
             try:
                 await ended.wait()
             finally:
                 self.queue = None
 
-    async def _take(self, message: "AbstractIncomingMessage") -> None:
+    async def _take(self, message: "DeliveredMessage") -> None:
         for line in message.body.split(b"\n"):
             try:
                 self._note(line)
-            except (ValueError, TypeError, KeyError):
+            except msgspec.DecodeError:
                 get_logger().warning(LogEvent.REPLY_NOT_READ)
 
     def _note(self, line: bytes) -> None:
-        reply = from_json(line)
-        status = reply["status"]
-        if status == SCORED:
-            self._waiters.tell_verdict(reply["transaction_id"], line)
-        elif status == CONFLICT:
-            self._waiters.tell_conflict(reply["transaction_id"])
-        elif status == COMMITTED:
-            self._admission.note_committed(reply["stream"], int(reply["number"]))
+        reply = _DECODER.decode(line)
+        if reply.status == SCORED:
+            self._waiters.tell_verdict(reply.transaction_id, line)
+        elif reply.status == CONFLICT:
+            self._waiters.tell_conflict(reply.transaction_id)
+        elif reply.status == COMMITTED:
+            self._admission.note_committed(reply.stream, reply.number)
 
 
 def _note_lost(error: Exception | None) -> None:
