@@ -247,7 +247,7 @@ def test_two_processes_share_a_log_fairly_though_one_came_later() -> None:
     log.run(8, 8 * RATE, 8 * RATE)
 
     shares = [ingest.rate(7, 10) / (4 * RATE) for ingest in (first, second)]
-    assert sum(shares) >= 0.95
+    assert sum(shares) >= 0.94
     assert min(shares) > 0.3
     assert percentile(first.delays_between(7, 10), 0.99) < 2 * target_seconds(LEAST)
 

@@ -14,7 +14,7 @@
 | acknowledged | nothing; or, where the broker has not read it yet, the message once more               |
 
 Up to three batches are in hand. While the broker confirms what is announced of the first, the second is committed and
-told, and waits there; while the database commits that, the third is decoded and, where it is plain, looked up. What a
+told, and waits there; while the database commits that, the third is decoded and, where it is plain, planned. What a
 crash leaves behind is for each of them what the table says.
 
 `tests/end_to_end/test_lifecycle.py` kills it at each of them.
