@@ -124,7 +124,7 @@ def _overload(system: Findings, form: Form, times: float) -> Iterator[Goal]:
     highest = max(stretch.rate for stretch in (peak, *floods) if stretch is not None)
     yield Goal(f"{what}: goodput, share of the peak", flood.rate / highest, GOODPUT[form])
     if flood.refused:
-        cost = _refusal_microseconds(flood, peak)
+        cost = _refusal_microseconds(flood, system.of(form))
         yield Goal(f"{what}: ingest's CPU µs a refusal", cost, REFUSAL_MICROSECONDS, at_most=True)
     if before is not None:
         ratio = flood.accepted_to_committed.p99 / before.accepted_to_committed.p99
@@ -135,7 +135,7 @@ def _overload(system: Findings, form: Form, times: float) -> Iterator[Goal]:
         yield Goal(f"{what}: p99 afterwards, in those before", ratio, AFTERWARDS_P99_TIMES, at_most=True)
 
 
-def _refusal_microseconds(flood: Stretch, peak: Stretch) -> float:
-    """Return ingest's time a refused request, when the accepted ones cost what they cost at the peak."""
-    ingest = flood.cpu_microseconds["ingest"] - peak.cpu_microseconds["ingest"]
-    return max(0.0, ingest * flood.stored) / flood.refused
+def _refusal_microseconds(flood: Stretch, others: list[Stretch]) -> float:
+    """Return ingest's time a refused request at the most: when the accepted ones cost no more than they ever do."""
+    least = min(stretch.cpu_microseconds["ingest"] for stretch in others)
+    return (flood.cpu_microseconds["ingest"] - least) * flood.stored / flood.refused

@@ -61,6 +61,10 @@ class Findings:
         """Return the stretch at a share of saturation."""
         return self.stretches.get(steady_name(form, share))
 
+    def of(self, form: Form) -> list[Stretch]:
+        """Return every stretch of one form, whatever its rate."""
+        return [stretch for stretch in self.stretches.values() if stretch.form is form]
+
     @property
     def others_share(self) -> float:
         """The share of the machine that other programs took: the median of the stretches."""
