@@ -226,6 +226,36 @@ async def test_a_batch_of_many_events_is_computed_beside_the_loop_one_of_few_in_
     assert [thread == threading.get_ident() for thread in threads] == [True, False]
 
 
+async def test_a_line_that_is_given_up_waits_for_what_a_thread_still_feeds_the_state(
+    line: LineAlone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, began, may_go_on = fraudline_scorer.line.compute, threading.Event(), threading.Event()
+
+    def slowly(*args: Any) -> Any:
+        began.set()
+        may_go_on.wait(5)
+        return compute(*args)
+
+    monkeypatch.setattr(fraudline_scorer.line, "compute", slowly)
+    many = [a_transaction(number) for number in range(MAX_COMPUTED_IN_LOOP + 1)]
+    taking = asyncio.create_task(line.line.process(a_batch(*many)[0]))
+    await asyncio.to_thread(began.wait, 5)
+
+    given_up = asyncio.create_task(line.line.give_up())
+    await asyncio.wait({given_up}, timeout=0.1)
+    assert not given_up.done()
+    may_go_on.set()
+    await given_up
+    await taking
+    monkeypatch.undo()
+
+    # The state has nothing of it: what comes now is the first.
+    await line.line.take_over("the next session")
+    await line.take(a_batch(a_transaction(1))[0])
+    assert line.announced.verdicts == ["t-1"]
+    assert line.state.position == 1
+
+
 async def test_a_broken_line_harms_no_neighbour_and_a_conflict_keeps_the_first(line: LineAlone) -> None:
     _, message = a_batch(a_transaction(1), a_transaction(1, amount="1.00"), a_transaction(2))
     lines = message.body.split(b"\n")

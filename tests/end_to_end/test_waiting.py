@@ -71,6 +71,32 @@ async def test_an_id_with_other_content_answers_409_to_one_who_waits(system: Sys
     assert first.json()["model"] not in other.text
 
 
+async def test_two_clients_who_wait_for_the_same_id_at_once_are_told_apart(
+    system: System, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await system.start()
+    key = await create_key(database, name="another shop", role=Role.INGEST)
+    others = WAIT | {"Authorization": f"Bearer {key}"}
+    async with system.client as client:
+        await eventually(lambda: _is_known(client, others), within=5)
+        system.scorers[0].pause()
+        first = asyncio.create_task(post(client, WAIT, number=1))
+        second = asyncio.create_task(post(client, others, number=1, amount="1.00"))
+        await eventually(lambda: system.ingest.metric("fraudline_waits_in_flight") == 2, within=5)
+        system.scorers[0].resume()
+        answers = {"shop": await first, "another shop": await second}
+
+    # Who was first is for the log to say.
+    winner = await database.fetchval("select posted_by from fraudline.verdicts")
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 409) | {winner: 200}
+    model = answers.pop(winner).json()["model"]
+    assert all(model not in answer.text for answer in answers.values())
+
+
+async def _is_known(client: httpx2.AsyncClient, headers: dict[str, str]) -> bool:
+    return (await client.get("/v1/transactions/t-0", headers=headers)).status_code == 404
+
+
 async def test_a_verdict_that_is_late_is_answered_by_the_fallback_in_time_and_tells_so_ever_after(
     system: System, database: asyncpg.Connection[asyncpg.Record]
 ) -> None:

@@ -181,3 +181,30 @@ def test_a_backlog_of_hours_takes_no_more_room_and_counts_the_same() -> None:
     assert progress.events == pytest.approx(2 * MOST_MESSAGES, rel=0.01)
     backlog.note_committed(3 * MOST_MESSAGES)
     assert backlog.events == 0
+
+
+def test_word_of_a_commit_that_comes_before_the_brokers_confirm_counts(door: Door) -> None:
+    door.store(100, singly=True)
+    door.commit(2)
+
+    door.store(100, singly=True)
+
+    assert door.admission.outstanding == 0
+    door.now += 2 * SILENCE_SECONDS
+    assert door.shown("window_events", kind="single") == USUAL, "the question that was answered is not open"
+
+
+async def test_a_batch_whose_request_is_cancelled_gives_up_its_turn(door: Door) -> None:
+    door.store(MAX_EVENTS, singly=True)
+    given_up = [a_batch(door) for _ in range(MOST_WAITING)]
+    await settled()
+    for batch in given_up:
+        batch.cancel()
+    await settled()
+
+    waiting = a_batch(door)
+    await settled()
+    door.commit()
+
+    assert await came_in(waiting)
+    assert door.admission.outstanding == BATCH

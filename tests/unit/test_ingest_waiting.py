@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from fraudline.domain.event import key_of
 from fraudline.domain.policy import Decision
 from fraudline.errors import DependencyAway
 from fraudline.service.problem_kind import ProblemKind
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
 LONG, SHORT = 5.0, 0.01
+LINE = b"line"
 
 
 class Broker:
@@ -62,10 +64,10 @@ class Counter:
         await self.left.wait()
         return {"type": "http.disconnect"}
 
-    def post(self, *, seconds: float = LONG) -> asyncio.Task[bytes | None]:
+    def post(self, line: bytes = LINE, *, seconds: float = LONG) -> asyncio.Task[bytes | None]:
         answer_by = asyncio.get_running_loop().time() + seconds
         return asyncio.create_task(
-            self.waiting.verdict_of("t-1", b"line", posted_by="shop", answer_by=answer_by, receive=self.receive)
+            self.waiting.verdict_of("t-1", line, posted_by="shop", answer_by=answer_by, receive=self.receive)
         )
 
     def ended(self, end: str) -> float | None:
@@ -114,10 +116,26 @@ async def test_all_who_wait_for_it_are_told_the_verdict(counter: Counter, broker
     await settled()
     assert counter.in_flight == 2
 
-    counter.waiters.tell_verdict("t-1", b"verdict")
+    counter.waiters.tell_verdict(key_of(LINE), b"verdict")
 
     assert [await within_a_second(post) for post in posts] == [b"verdict"] * 2
     assert counter.ended("verdict") == 2
+
+
+async def test_who_put_another_line_under_the_same_id_is_told_what_became_of_that(
+    counter: Counter, broker: Broker
+) -> None:
+    broker.confirms.put_nowait(None)
+    own, others = counter.post(), counter.post(b"line of another client")
+    await settled()
+
+    counter.waiters.tell_verdict(key_of(LINE), b"verdict")
+    counter.waiters.tell_conflict(key_of(b"line of another client"))
+
+    assert await within_a_second(own) == b"verdict"
+    with pytest.raises(Problem) as raised:
+        await within_a_second(others)
+    assert raised.value.kind is ProblemKind.ID_CONFLICT
 
 
 async def test_a_verdict_that_is_late_leaves_the_fallback_to_be_told(counter: Counter, broker: Broker) -> None:
@@ -170,7 +188,7 @@ async def test_over_the_bound_nobody_waits(counter: Counter, broker: Broker) -> 
     broker.confirms.put_nowait(None)
     posts = [counter.post() for _ in range(3)]
     await settled()
-    counter.waiters.tell_verdict("t-1", b"verdict")
+    counter.waiters.tell_verdict(key_of(LINE), b"verdict")
 
     with pytest.raises(Problem) as raised:
         await within_a_second(posts[2])

@@ -1,11 +1,12 @@
 """What a batch's reply says, and to whom: verdicts to those who wait, progress to those who ask."""
 
+import asyncio
 import json
 from typing import Any
 
 from fraudline_scorer.batch import Batch
 from fraudline_scorer.deliveries import decode_delivery
-from fraudline_scorer.replies import replies_to
+from fraudline_scorer.replies import Replies, replies_to
 
 
 class Message:
@@ -46,3 +47,21 @@ def test_each_stream_that_asks_is_told_the_highest_number_that_is_committed() ->
 
 def test_who_waits_for_verdicts_alone_is_told_no_progress() -> None:
     assert told(Message(7, reply_to="a"), Message(8, reply_to=None, reply="progress")) == {}
+
+
+async def test_a_connection_that_is_given_up_while_a_reply_is_sent_costs_that_reply_alone() -> None:
+    class Driver:
+        sent = 0
+
+        async def basic_publish(self, *_: object, **__: object) -> None:
+            # As the driver does with whatever waits on a connection whose heartbeat was missed.
+            self.sent += 1
+            raise asyncio.CancelledError
+
+    driver = Driver()
+    message = Message(7, reply_to="a", reply="progress")
+    batch = Batch((decode_delivery(message, queue="q"),))  # type: ignore[arg-type] # the part that is used
+
+    await Replies(None, driver).send(batch, [])  # type: ignore[arg-type] # the same
+
+    assert driver.sent == 1

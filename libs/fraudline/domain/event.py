@@ -99,6 +99,11 @@ _PLAIN = msgspec.json.Decoder(_PlainTransactionAccepted)
 _QUOTES_OF_ENVELOPE: Final = 26
 
 
+def key_of(line: bytes) -> bytes:
+    """Return what tells a line from all others, which an id that two clients use does not: its SHA-256."""
+    return sha256(line).digest()
+
+
 def decode(line: bytes) -> Event:
     """Return the event on one line.
 

@@ -107,7 +107,9 @@ class Admission:
         try:
             return await turn.is_let_in
         except asyncio.CancelledError:
-            if turn.is_let_in.done() and not turn.is_let_in.cancelled() and turn.is_let_in.result():
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            elif turn.is_let_in.done() and not turn.is_let_in.cancelled() and turn.is_let_in.result():
                 self.give_back(events)
             raise
 
@@ -166,6 +168,9 @@ class Admission:
         """Note that the broker has confirmed a message of a stream, which asks how far the scorer is or does not."""
         backlog.note_stored(message)
         self._asking.note_stored(backlog.name, message.number, message.events, self.clock(), asks=asks)
+        if message.number <= backlog.heard:
+            # The word that it is committed has overtaken the broker's that it is stored.
+            self.note_committed(backlog.name, backlog.heard)
 
     def note_committed(self, stream: str, number: int) -> None:
         """Note the scorer's word that a stream is committed up to a message."""

@@ -52,12 +52,14 @@ class Backlog:
         name: The stream's.
         events: How many there are.
         singles: How many of them were posted one by one.
+        heard: The highest number that is known to be committed; -1 before the first.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.events = 0
         self.singles = 0
+        self.heard = -1
         self._stored: deque[Stored] = deque()
 
     def enter(self, events: int) -> None:
@@ -79,6 +81,7 @@ class Backlog:
 
     def note_committed(self, number: int) -> Progress | None:
         """Let go of all messages up to a number; None where that is no news."""
+        self.heard = max(self.heard, number)
         events = singles = 0
         last: Stored | None = None
         while self._stored and self._stored[0].number <= number:

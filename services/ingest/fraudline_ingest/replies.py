@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class _Reply(msgspec.Struct, gc=False):
-    """What a reply tells; the rest of a verdict is passed on as it is written."""
+    """What a reply tells: of the line with a key, or of a stream; an answer is passed on as it is written."""
 
     status: str
-    transaction_id: str = ""
+    key: str = ""
+    answer: msgspec.Raw = msgspec.Raw()
     stream: str = ""
     number: int = 0
 
@@ -74,15 +75,15 @@ class Replies:
         for line in message.body.split(b"\n"):
             try:
                 self._note(line)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, ValueError):
                 get_logger().warning(LogEvent.REPLY_NOT_READ)
 
     def _note(self, line: bytes) -> None:
         reply = _DECODER.decode(line)
         if reply.status == SCORED:
-            self._waiters.tell_verdict(reply.transaction_id, line)
+            self._waiters.tell_verdict(bytes.fromhex(reply.key), bytes(reply.answer))
         elif reply.status == CONFLICT:
-            self._waiters.tell_conflict(reply.transaction_id)
+            self._waiters.tell_conflict(bytes.fromhex(reply.key))
         elif reply.status == COMMITTED:
             self._admission.note_committed(reply.stream, reply.number)
 

@@ -1,4 +1,4 @@
-"""Those who wait for verdicts, by the transaction that they wait for."""
+"""Those who wait for verdicts, by the line that they put into the log: clients may use the same transaction_id."""
 
 import asyncio
 
@@ -10,34 +10,34 @@ Outcome = asyncio.Future[bytes | None]
 
 
 class Waiters:
-    """Nobody is kept for longer than until he is removed; several may wait for the same transaction."""
+    """Nobody is kept for longer than until he is removed; several may have put the same line."""
 
     def __init__(self) -> None:
-        self._outcomes: dict[str, list[Outcome]] = {}
+        self._outcomes: dict[bytes, list[Outcome]] = {}
 
-    def add(self, transaction_id: str) -> Outcome:
-        """Begin to wait for what becomes of a transaction, until `remove`."""
+    def add(self, key: bytes) -> Outcome:
+        """Begin to wait for what becomes of the line with a key (`event.key_of`), until `remove`."""
         outcome: Outcome = asyncio.get_running_loop().create_future()
-        self._outcomes.setdefault(transaction_id, []).append(outcome)
+        self._outcomes.setdefault(key, []).append(outcome)
         return outcome
 
-    def remove(self, transaction_id: str, outcome: Outcome) -> None:
+    def remove(self, key: bytes, outcome: Outcome) -> None:
         """Wait no longer."""
-        waiting = self._outcomes[transaction_id]
+        waiting = self._outcomes[key]
         waiting.remove(outcome)
         if not waiting:
-            del self._outcomes[transaction_id]
+            del self._outcomes[key]
         outcome.cancel()
 
-    def tell_verdict(self, transaction_id: str, answer: bytes) -> None:
+    def tell_verdict(self, key: bytes, answer: bytes) -> None:
         """Give the answer to whoever waits for it."""
-        for outcome in self._outcomes.get(transaction_id, ()):
+        for outcome in self._outcomes.get(key, ()):
             if not outcome.done():
                 outcome.set_result(answer)
 
-    def tell_conflict(self, transaction_id: str) -> None:
+    def tell_conflict(self, key: bytes) -> None:
         """Tell whoever waits that the id has a verdict for other content."""
-        for outcome in self._outcomes.get(transaction_id, ()):
+        for outcome in self._outcomes.get(key, ()):
             if not outcome.done():
                 outcome.set_exception(
                     Problem(

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from fraudline.amqp.connection import BROKER
+from fraudline.domain.event import key_of
 from fraudline.errors import DependencyAway
 from fraudline_ingest.deadlines import Deadlines
 from fraudline_ingest.leaving import Leaving
@@ -82,7 +83,8 @@ class Waiting:
             Problem: So many wait already, or the id has other content.
         """
         self._bound.take(1)
-        outcome = self._waiters.add(transaction_id)
+        key = key_of(line)
+        outcome = self._waiters.add(key)
         try:
             stored = self._stream.submit([line], wants_reply=True)
             answer = await self._answer(outcome, stored, answer_by, receive)
@@ -90,7 +92,7 @@ class Waiting:
             self._metrics.note_wait(WaitEnd.LEFT)
             return None
         finally:
-            self._waiters.remove(transaction_id, outcome)
+            self._waiters.remove(key, outcome)
             self._bound.give_back(1)
         if answer is not None:
             self._metrics.note_wait(WaitEnd.VERDICT)

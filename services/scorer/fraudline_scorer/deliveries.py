@@ -1,7 +1,6 @@
 """Received → decoded: a message from the log becomes events, in order, and letters for what is none."""
 
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -15,7 +14,7 @@ from fraudline.amqp.topology import (
     STREAM_HEADER,
     VERDICTS_AND_PROGRESS,
 )
-from fraudline.domain.event import MAX_EVENTS, Event, LabelReported, TransactionAccepted, decode
+from fraudline.domain.event import MAX_EVENTS, Event, LabelReported, TransactionAccepted, decode, key_of
 
 if TYPE_CHECKING:
     from fraudline.amqp.consumer import Message
@@ -35,8 +34,8 @@ class Received:
 
     @property
     def key(self) -> bytes:
-        """SHA-256 of the line."""
-        return sha256(self.line).digest()
+        """See `event.key_of`."""
+        return key_of(self.line)
 
     @property
     def is_label(self) -> bool:

@@ -37,6 +37,8 @@ from fraudline_scorer.plan import Planner
 from fraudline_scorer.scoring import Computed, Poison, compute, compute_one_by_one
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fraudline.domain.verdict import Verdict
     from fraudline.postgres.database import Connection, Database
     from fraudline.state.partition_state import PartitionState
@@ -281,10 +283,10 @@ class Line:
 
     async def _compute(self, plan: "Plan", *, is_slow: bool) -> Computed:
         if is_slow:
-            return await asyncio.to_thread(compute_one_by_one, self._state, plan, self._notes)
+            return await _in_thread(lambda: compute_one_by_one(self._state, plan, self._notes))
         if len(plan.entries) <= MAX_COMPUTED_IN_LOOP:
             return compute(self._state, plan)
-        return await asyncio.to_thread(compute, self._state, plan)
+        return await _in_thread(lambda: compute(self._state, plan))
 
     async def _append(self, plan: "Plan", computed: Computed) -> None:
         scored, applied = computed
@@ -323,3 +325,17 @@ class Line:
         if end.epoch != self._epoch:
             raise Fenced(f"partition {self._state.partition} has a new owner")
         return end.last_position == position
+
+
+async def _in_thread(work: "Callable[[], Computed]") -> Computed:
+    """Compute beside the loop. A thread cannot be stopped: whoever is cancelled goes on only when it has ended.
+
+    What it feeds the state after that was taken back would be taken for settled by the next session.
+    """
+    computing = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(computing)
+    except asyncio.CancelledError:
+        await asyncio.wait({computing})
+        computing.exception()
+        raise

@@ -6,22 +6,21 @@ A reply is worth something for the few seconds that somebody waits: it is neithe
 does not get through costs the client a fallback, never the line its pace.
 """
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 from aio_pika import DeliveryMode
 from aiormq import spec
 
-from fraudline.amqp.connection import LOST, SET_UP_SECONDS, broker_call
+from fraudline.amqp.connection import SET_UP_SECONDS, broker_call
 from fraudline.amqp.topology import COMMITTED, CONFLICT, SCORED
+from fraudline.errors import DependencyAway
 from fraudline_scorer.deliveries import producer_number
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection
     from aiormq.abc import AbstractChannel as DriverChannel
 
-    from fraudline.domain.verdict import Verdict
     from fraudline_scorer.batch import Batch
     from fraudline_scorer.deliveries import Delivery
     from fraudline_scorer.line import Committed
@@ -57,9 +56,9 @@ class Replies:
                 content_type="application/x-ndjson", delivery_mode=DeliveryMode.NOT_PERSISTENT
             )
             try:
-                async with asyncio.timeout(SEND_SECONDS):
+                async with broker_call(SEND_SECONDS, to="send replies"):
                     await self._driver.basic_publish(b"\n".join(lines), routing_key=queue, properties=properties)
-            except LOST:
+            except DependencyAway:
                 # If the connection is gone, the session finds out by what has to arrive.
                 return
 
@@ -67,9 +66,9 @@ class Replies:
 def replies_to(batch: "Batch", committed: "list[Committed]") -> dict[str, list[bytes]]:
     """Return the lines of each queue that is named in a batch.
 
-    There is one for each transaction that somebody waits for and that was dealt with: the answer to the client, but for
-    a conflict, of which it says nothing but the id. And there is one for each stream of which somebody asks how far it
-    is: the highest number that is committed now.
+    There is one for each line of a message that somebody waits for and that was dealt with, under the line's key: the
+    answer to the client, or that there is a conflict. An id would not do: another client may use it too. And there is
+    one for each stream of which somebody asks how far it is: the highest number that is committed now.
     """
     lines: dict[str, list[bytes]] = {}
     asking = [delivery for delivery in batch.deliveries if delivery.reply_to is not None]
@@ -89,11 +88,12 @@ def _tell_verdicts(lines: dict[str, list[bytes]], deliveries: "list[Delivery]", 
         for received in delivery.received:
             if not received.is_transaction:
                 continue
-            transaction_id = received.event.data.transaction_id
-            if conflicts and received.key in conflicts:
-                line = _line({"transaction_id": transaction_id, "status": CONFLICT})
-            elif (verdict := verdicts.get(transaction_id)) is not None:
-                line = _answer(verdict)
+            key, verdict = received.key, verdicts.get(received.event.data.transaction_id)
+            if key in conflicts:
+                line = _line({"status": CONFLICT, "key": key.hex()})
+            elif verdict is not None and verdict.posted_by == received.event.postedby:
+                answer = {"status": SCORED} | verdict.public()
+                line = _line({"status": SCORED, "key": key.hex(), "answer": answer})
             else:
                 continue  # it became a dead letter, of which the client hears by the fallback
             lines.setdefault(str(delivery.reply_to), []).append(line)
@@ -109,10 +109,6 @@ def _tell_progress(lines: dict[str, list[bytes]], deliveries: "list[Delivery]") 
     for (queue, stream), number in numbers.items():
         line = _line({"status": COMMITTED, "stream": stream, "number": number})
         lines.setdefault(queue, []).append(line)
-
-
-def _answer(verdict: "Verdict") -> bytes:
-    return _line({"status": SCORED} | verdict.public())
 
 
 def _line(document: dict[str, object]) -> bytes:
