@@ -23,15 +23,13 @@ check: setup
 test: setup
 	.venv/bin/python -m pytest
 
-bench: setup
-	.venv/bin/python tests/bench/kernel.py
-	PYTHONPATH=tests .venv/bin/python tests/bench/prediction.py
-	.venv/bin/python tests/bench/replay_rate.py
-	.venv/bin/python tests/bench/rebuild.py
-	.venv/bin/python tests/bench/snapshots.py
-	PYTHONPATH=tests .venv/bin/python tests/bench/takeover.py
-	.venv/bin/python tests/bench/simulated.py
-	.venv/bin/python tests/bench/detection.py --weeks 1
-	PYTHONPATH=tests .venv/bin/python tests/bench/explainer.py
-	PYTHONPATH=tests .venv/bin/python tests/bench/alerts.py
-	.venv/bin/python tests/bench/throughput.py
+# Each by itself, with what it is told; `make --keep-going bench` goes on past one that misses a goal.
+BENCHES = kernel prediction replay_rate rebuild snapshots takeover simulated detection explainer alerts throughput
+TOLD_detection = --weeks 1
+TOLD_throughput = --overload --growth
+
+bench: $(BENCHES:%=bench-%)
+
+.NOTPARALLEL: bench
+bench-%: setup
+	PYTHONPATH=tests .venv/bin/python tests/bench/$*.py $(TOLD_$*)
