@@ -110,6 +110,8 @@ async def test_a_verdict_that_is_late_is_answered_by_the_fallback_in_time_and_te
         began = time.monotonic()
         answer = await post(client, {"Prefer": f"wait={SHORT}"}, number=2, **FLAGGED)
         took = time.monotonic() - began
+        # Of this one nobody will see that its id was taken, and what was answered to it is not the first one's.
+        conflicting = await post(client, {"Prefer": f"wait={SHORT}"}, number=1, amount="1.00")
         scorer.resume()
 
         async def stored() -> dict[str, Any] | None:
@@ -125,6 +127,7 @@ async def test_a_verdict_that_is_late_is_answered_by_the_fallback_in_time_and_te
         "fallback": {"decision": "approve", "reason": "deadline"},
     }
     assert SHORT <= took < SHORT + ON_THE_WAY
+    assert conflicting.status_code == 202, conflicting.text
     assert later is not None
     assert (later["answered_decision"], later["verdict"]["decision"]) == ("approve", "review")
     assert scorer.metric("fraudline_fallbacks_total") == 1

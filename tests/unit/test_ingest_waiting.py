@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from fraudline.domain.event import key_of
 from fraudline.domain.policy import Decision
+from fraudline.domain.transaction import Transaction
 from fraudline.errors import DependencyAway
 from fraudline.service.problem_kind import ProblemKind
 from fraudline.web.bound import Bound
@@ -27,6 +30,14 @@ if TYPE_CHECKING:
 
 LONG, SHORT = 5.0, 0.01
 LINE = b"line"
+TRANSACTION = Transaction(
+    transaction_id="t-1",
+    occurred_at=datetime(2026, 11, 23, 18, tzinfo=UTC),
+    currency="EUR",
+    amount=Decimal("912.40"),
+    card_id="card-1",
+    merchant_id="merchant-1",
+)
 
 
 class Broker:
@@ -67,7 +78,7 @@ class Counter:
     def post(self, line: bytes = LINE, *, seconds: float = LONG) -> asyncio.Task[bytes | None]:
         answer_by = asyncio.get_running_loop().time() + seconds
         return asyncio.create_task(
-            self.waiting.verdict_of("t-1", line, posted_by="shop", answer_by=answer_by, receive=self.receive)
+            self.waiting.verdict_of(TRANSACTION, line, posted_by="shop", answer_by=answer_by, receive=self.receive)
         )
 
     def ended(self, end: str) -> float | None:
@@ -153,6 +164,26 @@ async def test_without_a_confirm_nothing_was_promised(
 ) -> None:
     for confirm in confirms:
         broker.confirms.put_nowait(confirm)
+
+    with pytest.raises(DependencyAway):
+        await within_a_second(counter.post(seconds=SHORT))
+
+    assert counter.ended("fallback") == 0
+
+
+async def test_a_refusal_in_the_very_turn_in_which_the_time_is_up_is_no_promise(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    deadlines = counter.waiting._deadlines  # noqa: SLF001 - no other way to that turn
+    expire = deadlines._expire  # noqa: SLF001 - the same
+
+    def expiring(outcome: asyncio.Future[bytes | None]) -> None:
+        expire(outcome)
+        stored.set_exception(DependencyAway("RabbitMQ", "test"))
+
+    monkeypatch.setattr(deadlines, "_expire", expiring)
+    monkeypatch.setattr(counter.waiting, "_stream", SimpleNamespace(submit=lambda *_, **__: stored))
 
     with pytest.raises(DependencyAway):
         await within_a_second(counter.post(seconds=SHORT))

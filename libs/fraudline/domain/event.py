@@ -75,11 +75,15 @@ class LabelReported(_Envelope):
 
 
 class Fallback(BaseModel):
-    """What a client that waited was told in place of a verdict that had not come in time."""
+    """What a client that waited was told in place of a verdict that had not come in time.
+
+    `fingerprint` is the transaction's, in hexadecimal: the same id may have been posted with other content.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     transaction_id: Identifier
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     decision: Decision
 
 
@@ -180,12 +184,16 @@ def encode_label(label: Label, *, accepted_at: datetime, posted_by: str, source:
     return _encode(LABEL_TYPE, identifier, data, accepted_at=accepted_at, posted_by=posted_by, source=source)
 
 
-def encode_fallback(transaction_id: str, decision: Decision, *, answered_at: datetime, posted_by: str) -> bytes:
+def encode_fallback(transaction: Transaction, decision: Decision, *, answered_at: datetime, posted_by: str) -> bytes:
     """Return the line, without its end, that tells what a client was answered in place of a verdict."""
     return _encode(
         FALLBACK_TYPE,
-        transaction_id,
-        {"transaction_id": transaction_id, "decision": decision.value},
+        transaction.transaction_id,
+        {
+            "transaction_id": transaction.transaction_id,
+            "fingerprint": transaction.fingerprint(posted_by).hex(),
+            "decision": decision.value,
+        },
         accepted_at=answered_at,
         posted_by=posted_by,
         source=INGEST_SOURCE,

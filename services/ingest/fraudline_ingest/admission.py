@@ -107,11 +107,12 @@ class Admission:
         try:
             return await turn.is_let_in
         except asyncio.CancelledError:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-            elif turn.is_let_in.done() and not turn.is_let_in.cancelled() and turn.is_let_in.result():
+            if turn.is_let_in.done() and not turn.is_let_in.cancelled() and turn.is_let_in.result():
                 self.give_back(events)
             raise
+        finally:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
 
     def _has_room_for_batch(self) -> bool:
         now = self.clock()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from fraudline.domain.policy import Decision
+    from fraudline.domain.transaction import Transaction
     from fraudline_ingest.group_commit import GroupCommit
 
 MOST_UNTOLD = 100_000
@@ -37,12 +38,14 @@ class Fallbacks:
         self._untold: deque[bytes] = deque()
         self._has_untold = asyncio.Event()
 
-    def note(self, transaction_id: str, decision: "Decision", *, answered_at: "datetime", posted_by: str) -> None:
+    def note(
+        self, transaction: "Transaction", decision: "Decision", *, answered_at: "datetime", posted_by: str
+    ) -> None:
         """Note what a client is about to be told."""
         if len(self._untold) >= MOST_UNTOLD:
             self._given_up.inc()
             return
-        self._untold.append(encode_fallback(transaction_id, decision, answered_at=answered_at, posted_by=posted_by))
+        self._untold.append(encode_fallback(transaction, decision, answered_at=answered_at, posted_by=posted_by))
         self._has_untold.set()
 
     async def run(self, stop: asyncio.Event) -> None:

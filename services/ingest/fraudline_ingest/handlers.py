@@ -183,7 +183,7 @@ class Handlers:
         transaction = read_transaction(posted.body, now=now)
         transaction_id = transaction.transaction_id
         answer = await self._waiting.verdict_of(
-            transaction_id,
+            transaction,
             encode_transaction(transaction, accepted_at=now, posted_by=posted.client.name),
             posted_by=posted.client.name,
             answer_by=answer_by,

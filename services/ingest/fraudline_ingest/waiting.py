@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
     from fraudline.domain.policy import Decision
+    from fraudline.domain.transaction import Transaction
     from fraudline.web.bound import Bound
     from fraudline_ingest.fallbacks import Fallbacks
     from fraudline_ingest.group_commit import GroupCommit
@@ -67,12 +68,12 @@ class Waiting:
         self._deadlines = Deadlines(_expire)
 
     async def verdict_of(
-        self, transaction_id: str, line: bytes, *, posted_by: str, answer_by: float, receive: "Receive"
+        self, transaction: "Transaction", line: bytes, *, posted_by: str, answer_by: float, receive: "Receive"
     ) -> bytes | None:
         """Put a transaction and return the body that tells its verdict; None where that has not come in time.
 
         Args:
-            transaction_id: Its id.
+            transaction: It.
             line: The event that tells of it.
             posted_by: The client.
             answer_by: Until when to wait, on the event loop's clock.
@@ -98,7 +99,7 @@ class Waiting:
             self._metrics.note_wait(WaitEnd.VERDICT)
             return answer
         self._metrics.note_wait(WaitEnd.FALLBACK)
-        self._fallbacks.note(transaction_id, self._decision, answered_at=self._now(), posted_by=posted_by)
+        self._fallbacks.note(transaction, self._decision, answered_at=self._now(), posted_by=posted_by)
         return None
 
     async def _answer(
@@ -123,9 +124,12 @@ class Waiting:
             raise _Left from None
         finally:
             leaving.close()
-        if answer is None and not stored.done():
-            stored.cancel()
-            raise DependencyAway(BROKER, "no confirm in time")
+        if answer is None:
+            if not stored.done():
+                stored.cancel()
+                raise DependencyAway(BROKER, "no confirm in time")
+            # It may have failed in the very turn in which the time was up.
+            stored.result()
         return answer
 
     def pending(self, transaction_id: str) -> bytes:

@@ -180,15 +180,14 @@ class Planner:
         self._apply(received, label.transaction_id, history)
 
     def _take_fallback(self, answered: "FallbackAnswered") -> None:
-        """Note what a client was told of its own transaction, which came before it; others' are nobody's business."""
+        """Note what a client was told of its own transaction, which came before it; others' are nobody's business.
+
+        The fingerprint tells: it stands for who posted it, too.
+        """
         transaction_id = answered.data.transaction_id
         verdict = self._known.verdicts.get(transaction_id)
-        if verdict is not None:
-            owner: str | None = verdict.posted_by
-        else:
-            new = self._new.get(transaction_id)
-            owner = None if new is None else new.accepted.postedby
-        if owner == answered.postedby:
+        first = verdict or self._new.get(transaction_id)
+        if first is not None and first.fingerprint.hex() == answered.data.fingerprint:
             self._plan.answered.setdefault(transaction_id, answered.data.decision)
             if verdict is not None:
                 self._plan.decided[transaction_id] = verdict.decision
