@@ -50,15 +50,6 @@ class Answers:
         """How many requests never left: more was due than connections and answers allowed."""
         return int(np.isnan(self.sent).sum())
 
-    @property
-    def has_doubts(self) -> bool:
-        """Whether it is unknown of some payments if they were taken in.
-
-        A batch of which some were refused by name counts too: nobody noted which.
-        """
-        is_partly = (self.accepted > 0) & (self.accepted < self.size)
-        return bool(self.in_doubt.any() or is_partly.any())
-
     def answer_seconds(self) -> Floats:
         """Return from when each request was due until its answer: infinite where none came."""
         return np.where(np.isnan(self.answered), np.inf, self.answered - self.due)

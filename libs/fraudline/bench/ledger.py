@@ -81,18 +81,34 @@ async def stored_of(connection: Connection, subject: "Subject", run: str) -> Sto
 
 
 def check(answers: Answers, stored: Stored) -> None:
-    """Compare, payment by payment.
+    """Compare, request by request: of each as many verdicts as it was told were taken in, once, and no other.
+
+    Of a request that nobody knows the fate of there may be any number, of its own payments.
 
     Raises:
-        CountsDisagree: One that was accepted is not stored, one is stored twice, or one that was refused is stored.
+        CountsDisagree: One that was accepted is not stored, one is stored twice, or one that was not accepted is.
     """
     if len(twice := stored.number[:-1][np.diff(stored.number) == 0]):
         raise CountsDisagree(f"{len(twice):,} payments have two verdicts, number {twice[0]} for one")
-    whole = answers.first[answers.accepted == answers.size]
-    accepted = (whole[:, None] + np.arange(answers.size)).ravel()
-    lost = np.setdiff1d(accepted, stored.number, assume_unique=True)
-    if len(lost):
-        shown = ", ".join(map(str, lost[:_SHOWN]))
-        raise CountsDisagree(f"{len(lost):,} of {len(accepted):,} accepted payments have no verdict: {shown} …")
-    if not answers.has_doubts and len(stored) != answers.accepted_payments:
-        raise CountsDisagree(f"{answers.accepted_payments:,} payments were accepted, {len(stored):,} are stored")
+    request = np.searchsorted(answers.first, stored.number, side="right") - 1
+    is_ours = request >= 0
+    is_ours[is_ours] = stored.number[is_ours] < answers.first[request[is_ours]] + answers.size
+    if len(foreign := stored.number[~is_ours]):
+        raise CountsDisagree(f"{len(foreign):,} stored payments were never posted: {_shown(foreign)}")
+    found = np.bincount(request, minlength=len(answers))
+    is_known = answers.in_doubt == 0
+    missing = np.where(is_known, answers.accepted - found, 0)
+    if (lost := missing > 0).any():
+        raise CountsDisagree(
+            f"{missing[lost].sum():,} of {answers.accepted_payments:,} accepted payments have no verdict, of the "
+            f"requests from number {_shown(answers.first[lost])}"
+        )
+    if (extra := missing < 0).any():
+        raise CountsDisagree(
+            f"{-missing[extra].sum():,} payments are stored that were not accepted, of the requests from number "
+            f"{_shown(answers.first[extra])}"
+        )
+
+
+def _shown(numbers: Integers) -> str:
+    return ", ".join(map(str, numbers[:_SHOWN])) + (" …" if len(numbers) > _SHOWN else "")
