@@ -25,7 +25,8 @@ from fraudline.bench.answers import Answers
 from fraudline.bench.connection import LOST, Connection
 from fraudline.bench.load import WAIT_SECONDS, Form, Load
 
-# Timers are no finer; what falls due between two ticks is sent at the second, and the delay counts.
+# Timers are no finer, nor is the loop's own clock: times are read from another. What falls due between two ticks is
+# sent at the second, and the delay counts.
 TICK_SECONDS: Final = 0.001
 # Who waits for the last answers; a service answers within five seconds or never.
 LAST_ANSWER_SECONDS: Final = 10.0
@@ -61,7 +62,7 @@ class Generator:
         """Post until the time is over, wait for the last answers, and return all of them."""
         self._loop = asyncio.get_running_loop()
         await asyncio.gather(*(self._connect() for _ in range(self._load.connections)))
-        self._clock_offset = time.time() - self._loop.time()
+        self._clock_offset = time.time() - time.perf_counter()
         began = time.process_time()
         await (self._post_freely() if self._load.rate is None else self._post_steadily(self._load.rate))
         self._is_over = True
@@ -96,17 +97,17 @@ class Generator:
         total = max(1, round(self._load.seconds / distance))
         if self._load.most:
             total = min(total, self._load.most // self._size)
-        start = self._loop.time() + TICK_SECONDS
+        start = time.perf_counter() + TICK_SECONDS
         due = 0
         while due < total:
-            now = self._loop.time()
+            now = time.perf_counter()
             until = min(total, int((now - start) / distance) + 1)
             for number in range(due, until):
                 self._note(start + number * distance)
                 self._waiting.append(number)
             due = max(due, until)
             self._send_waiting()
-            await asyncio.sleep(max(TICK_SECONDS, start + due * distance - self._loop.time()))
+            await asyncio.sleep(max(TICK_SECONDS, start + due * distance - time.perf_counter()))
 
     async def _post_freely(self) -> None:
         """Let each connection post as soon as it has its answer."""
@@ -124,7 +125,7 @@ class Generator:
             return
         if connection in self._idle:
             self._idle.remove(connection)
-        self._note(self._loop.time())
+        self._note(time.perf_counter())
         self._send(connection, len(self._due) - 1)
 
     def _note(self, due: float) -> None:
@@ -141,7 +142,7 @@ class Generator:
 
     def _send(self, connection: Connection, number: int) -> None:
         self._under_way += 1
-        self._sent[number] = self._loop.time() + self._clock_offset
+        self._sent[number] = time.perf_counter() + self._clock_offset
         self._in_doubt[number] = 1
         connection.send(self._request(number), number)
 
@@ -158,7 +159,7 @@ class Generator:
         self._under_way -= 1
         self._status[number] = status
         if status != LOST:
-            self._answered[number] = self._loop.time() + self._clock_offset
+            self._answered[number] = time.perf_counter() + self._clock_offset
             self._accepted[number] = self._accepted_by(status, body)
             self._in_doubt[number] = int(status >= HTTPStatus.INTERNAL_SERVER_ERROR and _FULL not in body)
             if self._load.rate is not None:
