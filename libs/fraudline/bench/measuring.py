@@ -16,6 +16,7 @@ import numpy as np
 from fraudline.bench.answers import Answers
 from fraudline.bench.latency import Latency
 from fraudline.bench.ledger import Stored, check, count_so_far, stored_of, until_stored
+from fraudline.bench.lives import Lives
 from fraudline.bench.load import Form, Load
 from fraudline.bench.payments import RUN_LETTERS
 from fraudline.bench.processes import Usage
@@ -28,6 +29,7 @@ STEADY_CONNECTIONS: Final = 256
 # What a generator needs to read its payments, before its first request.
 _START_SECONDS: Final = 60.0
 _MOST_NUMBERS: Final = 10**9
+_REFUSALS: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class GeneratorFailed(FraudlineError):  # noqa: N818 - what happened, told as such
@@ -56,13 +58,14 @@ class Stretch:
         accepted: How many payments were taken in.
         stored: How many verdicts of theirs are in the database.
         flagged: How many of these are no approval.
-        refused: Requests that were answered 429 or 503.
+        refused: Requests that were answered 429 or 503, and of which it is certain that nothing was taken in.
         failed: Requests with any other answer but 200 and 202, or with none.
         unsent: Requests that never found a free connection.
         waited: Of those that waited for their verdict: how many got it.
         rate: Stored a second, from the first request to the last commit.
-        answer: From when a request was due to its answer.
-        committed: From when a request was due to the commit of its last payment.
+        answer: From when a request was due to its answer, and where it waits for its verdict, to that; of all but the
+            refused ones, and infinite for those that failed, were lost or never sent, or got a fallback.
+        committed: From when a request was due to the commit of its last payment; of the same, and infinite likewise.
         accepted_to_committed: From the service's own `accepted_at` to the commit.
         cpu_microseconds: CPU a stored payment, by group of processes.
         memory_bytes: At the end, by group.
@@ -111,12 +114,16 @@ class Measuring:
     Args:
         subject: What is measured.
         supply: Where its payments come from; numbers go on from stretch to stretch.
+
+    Raises:
+        ProcessDied: One of the subject's processes is not there.
     """
 
     def __init__(self, subject: Subject, supply: Supply) -> None:
         self.subject = subject
         self._supply = supply
         self._first = 0
+        self._lives = Lives.of(subject.processes)
 
     async def post(
         self,
@@ -134,6 +141,7 @@ class Measuring:
 
         Raises:
             CountsDisagree: What is stored is not what was accepted.
+            ProcessDied: One of the subject's processes ended since the first stretch began.
             GeneratorFailed: The load could not be made.
         """
         supply = supply or self._supply
@@ -158,13 +166,15 @@ class Measuring:
             used = Usage.of(self.subject.processes)
             answers = await _generated(load)
             await until_stored(connection, self.subject, before + answers.accepted_payments)
+            # Before all else: nobody must look for lost payments where a process was lost.
+            self._lives.check()
             now_used = Usage.of(self.subject.processes)
             stored = await stored_of(connection, self.subject, load.run)
         finally:
             await connection.close()
         check(answers, stored)
         self._first = (self._first + len(answers) * form.size) % _MOST_NUMBERS
-        return _shown(name, load, answers, stored, before=used, after=now_used)
+        return shown(name, load, answers, stored, before=used, after=now_used)
 
 
 async def _generated(load: Load) -> Answers:
@@ -182,6 +192,10 @@ async def _generated(load: Load) -> Answers:
         try:
             async with asyncio.timeout(load.seconds + _START_SECONDS):
                 _, said = await process.communicate(load.written().encode())
+        except TimeoutError as error:
+            process.kill()
+            await process.wait()
+            raise GeneratorFailed("the load generator did not come to its end in time") from error
         except BaseException:
             # Ctrl-C too: no load goes on that nobody measures.
             process.kill()
@@ -192,18 +206,24 @@ async def _generated(load: Load) -> Answers:
         return Answers.load(file)
 
 
-def _shown(name: str, load: Load, answers: Answers, stored: Stored, *, before: Usage, after: Usage) -> Stretch:
+def shown(name: str, load: Load, answers: Answers, stored: Stored, *, before: Usage, after: Usage) -> Stretch:
+    """Return what a stretch showed by its answers and what is stored of it, and by what was used of the machine."""
     committed = stored.committed_of(answers.first + answers.size - 1)
     is_accepted = answers.accepted > 0
     began = float(np.nanmin(answers.sent)) if len(answers) else time.time()
     ended = float(np.nanmax(stored.committed_at)) if len(stored) else began
     status = answers.status
     is_unsent = np.isnan(answers.sent)
-    refused = int(np.isin(status, (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)).sum())
     cpu_seconds = after.cpu_since(before) | {GENERATOR: answers.cpu_seconds}
     seconds = max(ended - began, 1e-9)
-    # What was due and not taken in never came to its end: left out, a stall would look like speed.
-    counts = is_accepted | is_unsent if load.rate is not None else is_accepted
+    # Without a doubt: a server that is away may have taken it in, which is a fault.
+    is_refused = np.isin(status, _REFUSALS) & (answers.in_doubt == 0)
+    # All that was due and not told at once to come again counts. What failed, was lost or never sent did not come to
+    # its end: left out, a fault would look like speed. Nor did a wait that ended with a fallback.
+    has_answer = status == HTTPStatus.OK if load.form is Form.WAIT else is_accepted
+    answered = np.where(has_answer, answers.answer_seconds(), np.inf)
+    is_committed = is_accepted & ~np.isnan(committed)
+    until_commit = np.where(is_committed, committed - answers.due, np.inf)
     return Stretch(
         name=name,
         form=load.form,
@@ -214,13 +234,13 @@ def _shown(name: str, load: Load, answers: Answers, stored: Stored, *, before: U
         accepted=answers.accepted_payments,
         stored=len(stored),
         flagged=stored.flagged,
-        refused=refused,
-        failed=int((~is_accepted & ~is_unsent).sum()) - refused,
+        refused=int(is_refused.sum()),
+        failed=int((~is_accepted & ~is_unsent & ~is_refused).sum()),
         unsent=answers.unsent,
         waited=int((status == HTTPStatus.OK).sum()),
         rate=len(stored) / seconds,
-        answer=Latency.of(answers.answer_seconds()[counts]),
-        committed=Latency.of(np.where(np.isnan(committed), np.inf, committed - answers.due)[counts]),
+        answer=Latency.of(answered[~is_refused]),
+        committed=Latency.of(until_commit[~is_refused]),
         accepted_to_committed=Latency.of(stored.committed_at - stored.accepted_at),
         cpu_microseconds={group: 1e6 * value / max(len(stored), 1) for group, value in cpu_seconds.items()},
         memory_bytes=dict(after.memory_bytes),

@@ -29,9 +29,12 @@ class Servers:
     postgres: Postgres
 
     def processes(self) -> dict[str, list[int]]:
-        """Return the servers' processes by group; none of a broker that runs in a container."""
+        """Return the servers' processes by group; none of a broker that runs in a container.
+
+        The first of each alone: what they start may end again, and is found as long as it is there.
+        """
         return {
-            BROKER: self.broker.pids if isinstance(self.broker, RabbitMQ) else [],
+            BROKER: [self.broker.pid] if isinstance(self.broker, RabbitMQ) else [],
             DATABASE: [self.postgres.pid],
         }
 

@@ -27,7 +27,8 @@ class Subject:
         port: The same, by number.
         api_key: A key that may post.
         database_url: Where its verdicts are; the server tracks commit timestamps.
-        processes: Who works for it, by group: the numbers of processes, their descendants are found.
+        processes: Who works for it, by group: the numbers of processes, their descendants are found. None of
+            them may end before the last stretch does.
         admin_urls: Where its processes show their metrics, by name.
         stored: A query that gives the rows of a run, between two ids: its payments' numbers, when each was accepted and
             committed, and whether it was flagged.
