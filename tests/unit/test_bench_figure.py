@@ -15,8 +15,9 @@ from fraudline.bench.table import line, memory_lines
 QUICK = Latency(100, 1.0, 2.0, 3.0, 4.0)
 A_STRETCH = Stretch(
     name="single, 50 % of it", form=Form.SINGLE, offered=500.0, connections=256, seconds=2.0, requests=1000,
-    accepted=1000, stored=1000, flagged=3, refused=0, failed=0, unsent=0, waited=0, rate=499.0, answer=QUICK,
-    committed=Latency(100, 10.0, 20.0, 30.0, float("inf")), accepted_to_committed=QUICK,
+    accepted=1000, stored=1000, flagged=3, refused=0, failed=0, unsent=0, waited=0, sent_rate=500.0, rate=499.0,
+    answer=QUICK, committed=Latency(100, 10.0, 20.0, 30.0, float("inf")), sent_to_committed=QUICK,
+    accepted_to_committed=QUICK,
     cpu_microseconds={"ingest": 123.4}, memory_bytes={"ingest": 50 << 20},
 )  # fmt: skip
 
@@ -40,6 +41,10 @@ def test_a_line_of_those_that_wait_shows_latencies_until_the_answer_and_how_many
     shown = line(replace(A_STRETCH, form=Form.WAIT, waited=990, refused=7))
     assert shown.split()[7:11] == ["1.0", "2.0", "3.0", "4.0"]
     assert shown.endswith("; 7 refused; 10 without a verdict in time")
+
+
+def test_a_line_tells_of_a_load_that_was_held_back() -> None:
+    assert line(replace(A_STRETCH, sent_rate=400.0)).endswith("; 80% of the load was sent")
 
 
 def test_the_most_memory_counts() -> None:

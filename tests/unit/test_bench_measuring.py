@@ -38,6 +38,13 @@ def test_what_was_taken_in_takes_as_long_as_it_took() -> None:
     stretch = a_stretch(202, 202)
     assert (stretch.answer.p99, stretch.committed.p99) == pytest.approx((10, 20))
     assert stretch.is_whole
+    assert (stretch.sent_rate, stretch.arrived_share) == (1, 1)
+
+
+def test_a_load_that_was_held_back_is_told_by_what_was_sent() -> None:
+    stretch = a_stretch(202, UNSENT, 202, UNSENT, 202)
+    assert stretch.arrived_share == 0.5
+    assert stretch.sent_to_committed.p99 == pytest.approx(20)
 
 
 @pytest.mark.parametrize("status", [500, 422, LOST, UNSENT])

@@ -1,6 +1,7 @@
 """One stretch of load on a subject, from the first request to the last verdict, and what it showed."""
 
 import asyncio
+import math
 import secrets
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from typing import Any, Final
 import asyncpg
 import numpy as np
 
-from fraudline.bench.answers import Answers
+from fraudline.bench.answers import Answers, Floats
 from fraudline.bench.latency import Latency
 from fraudline.bench.ledger import Stored, check, count_so_far, stored_of, until_stored
 from fraudline.bench.lives import Lives
@@ -62,11 +63,14 @@ class Stretch:
         failed: Requests with any other answer but 200 and 202, or with none.
         unsent: Requests that never found a free connection.
         waited: Of those that waited for their verdict: how many got it.
+        sent_rate: Payments sent a second, from the first request to the last that left; NaN of less than two. A load
+            that the connections or the generator hold back arrives at less than it is offered.
         rate: Stored a second, from the first request to the last commit.
         answer: From when a request was due to its answer, and where it waits for its verdict, to that; of all but the
             refused ones, and infinite for those that failed, were lost or never sent, or got a fallback.
         committed: From when a request was due to the commit of its last payment; of the same, and infinite likewise.
-        accepted_to_committed: From the service's own `accepted_at` to the commit.
+        sent_to_committed: From when a request was sent to the commit of its last payment, of those taken in.
+        accepted_to_committed: From the service's own `accepted_at` to the commit. A batch waits for its turn before.
         cpu_microseconds: CPU a stored payment, by group of processes.
         memory_bytes: At the end, by group.
         others_share: The share of the machine that other programs took meanwhile.
@@ -85,9 +89,11 @@ class Stretch:
     failed: int
     unsent: int
     waited: int
+    sent_rate: float
     rate: float
     answer: Latency
     committed: Latency
+    sent_to_committed: Latency
     accepted_to_committed: Latency
     cpu_microseconds: dict[str, float]
     memory_bytes: dict[str, int]
@@ -97,6 +103,11 @@ class Stretch:
     def is_whole(self) -> bool:
         """Whether every request that fell due was sent and taken in."""
         return not (self.unsent or self.failed or self.refused)
+
+    @property
+    def arrived_share(self) -> float:
+        """The share of the offered rate that was sent; NaN where none was offered."""
+        return math.nan if self.offered is None else self.sent_rate / self.offered
 
     @property
     def cpu_microseconds_in_all(self) -> float:
@@ -238,11 +249,18 @@ def shown(name: str, load: Load, answers: Answers, stored: Stored, *, before: Us
         failed=int((~is_accepted & ~is_unsent & ~is_refused).sum()),
         unsent=answers.unsent,
         waited=int((status == HTTPStatus.OK).sum()),
+        sent_rate=_rate(answers.sent[~is_unsent]) * answers.size,
         rate=len(stored) / seconds,
         answer=Latency.of(answered[~is_refused]),
         committed=Latency.of(until_commit[~is_refused]),
+        sent_to_committed=Latency.of((committed - answers.sent)[is_committed]),
         accepted_to_committed=Latency.of(stored.committed_at - stored.accepted_at),
         cpu_microseconds={group: 1e6 * value / max(len(stored), 1) for group, value in cpu_seconds.items()},
         memory_bytes=dict(after.memory_bytes),
         others_share=after.others_share_since(before),
     )
+
+
+def _rate(moments: Floats) -> float:
+    """Return how many came a second; NaN of one or none."""
+    return (len(moments) - 1) / max(float(np.ptp(moments)), 1e-9) if len(moments) > 1 else math.nan

@@ -1,6 +1,7 @@
 """The payments that are posted: JSON made beforehand, to which every post gives a new transaction id."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,7 +14,7 @@ _STEP: Final = 20_000
 # The name of a run, a hyphen, and a number of nine digits.
 RUN_LETTERS: Final = 8
 _ID: Final = b'{"transaction_id":"%b-%09d",'
-_KNOWN_RATE: Final = b'"currency":"EUR"'
+_CURRENCY: Final = re.compile(rb'"currency":"[A-Z]{3}"')
 _UNKNOWN_RATE: Final = b'"currency":"XCD"'
 
 
@@ -95,4 +96,4 @@ class PartlyFlagged:
     def document(self, run: bytes, number: int) -> bytes:
         """Return the JSON of payment `number`."""
         document = self.payments.document(run, number)
-        return document if number % self.every else document.replace(_KNOWN_RATE, _UNKNOWN_RATE)
+        return document if number % self.every else _CURRENCY.sub(_UNKNOWN_RATE, document, count=1)

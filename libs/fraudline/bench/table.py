@@ -16,6 +16,8 @@ HEAD = (
 
 # More than the look of a monitoring agent: from here on figures are not the measured system's alone.
 QUIET_SHARE: Final = 0.08
+# With less of it sent a load is not what it is called: the connections or the generator held it back.
+ARRIVED_SHARE: Final = 0.9
 
 
 def line(stretch: Stretch) -> str:
@@ -32,6 +34,8 @@ def line(stretch: Stretch) -> str:
         )
         if count
     )
+    if stretch.arrived_share < ARRIVED_SHARE:
+        lost += f"; {stretch.arrived_share:.0%} of the load was sent"
     in_all = f"{stretch.cpu_microseconds_in_all:,.0f} in all"
     return f"{stretch.name:32} {offered:>8} {stretch.rate:8,.0f}  {latencies(felt(stretch))}   {in_all}: {cpu}{lost}"
 
