@@ -1,11 +1,12 @@
 """A goal: a figure, and what it is to be."""
 
+import math
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure that is to be at least `wanted`, or at most where `at_most` says so."""
+    """A figure that is to be at least `wanted`, or at most where `at_most` says so; NaN where it was not measured."""
 
     name: str
     figure: float
@@ -13,8 +14,13 @@ class Goal:
     at_most: bool = False
 
     @property
+    def is_measured(self) -> bool:
+        """Whether there is a figure."""
+        return not math.isnan(self.figure)
+
+    @property
     def is_reached(self) -> bool:
-        """Whether the figure is what it is to be."""
+        """Whether the figure is what it is to be; one that was not measured is not."""
         return self.reserve >= 0
 
     @property
@@ -24,5 +30,7 @@ class Goal:
 
     def told(self, form: str) -> str:
         """Return whether it is reached, and by how much; numbers in the format `form`, like `.3f`."""
-        said = "reached" if self.is_reached else "missed"
-        return f"{'≤' if self.at_most else '≥'} {self.wanted:{form}} {said} by {abs(self.reserve):{form}}"
+        wanted = f"{'≤' if self.at_most else '≥'} {self.wanted:{form}}"
+        if not self.is_measured:
+            return f"{wanted} missed: not measured"
+        return f"{wanted} {'reached' if self.is_reached else 'missed'} by {abs(self.reserve):{form}}"

@@ -55,7 +55,7 @@ def main() -> int:
     except FraudlineError as error:
         sys.stderr.write(f"throughput: {error}\n")
         return 1
-    judged = list(goals(run))
+    judged = list(goals(run, is_quick=options.quick))
     document = {
         "payments": "public" if PUBLIC.exists() else "simulated",
         "is_quick": options.quick,

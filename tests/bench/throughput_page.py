@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fraudline.bench.table import QUIET_SHARE
+from fraudline.bench.table import ARRIVED_SHARE, QUIET_SHARE
 
 BEGIN, END = "<!-- measured: written by tests/bench/throughput.py -->", "<!-- end of what was measured -->"
+# Latencies count from when a request was due; one column from when it was sent, and of those taken in alone.
+COLUMNS = (
+    "| load | due/s | sent/s | stored/s | p50 | p90 | p99 | p99.9 ms | from send, p99 | refused | failed | never sent "
+    "| CPU µs a payment |"
+)
 DRAWINGS = ("single", "wait", "batch")
 _NAMES = {
     "single": "Single posts: from the moment they are due to the committed verdict",
@@ -57,13 +62,15 @@ def _lines(run: dict[str, Any]) -> Iterator[str]:
     for goal in run["goals"]:
         sign = "≤" if goal["at_most"] else "≥"
         said = "reached" if goal["is_reached"] else "**missed**"
-        yield f"| {goal['name']} | {goal['figure']:,.2f} | {sign} {goal['wanted']:,.2f} | {said} |"
+        figure = "not measured" if math.isnan(goal["figure"]) else _number(goal["figure"], ",.2f")
+        yield f"| {goal['name']} | {figure} | {sign} {_number(goal['wanted'], ',.2f')} | {said} |"
     for subject, stretches in run["subjects"].items():
         yield from ("", f"### {subject[0].upper()}{subject[1:]}")
-        yield "| load | due/s | stored/s | p50 | p90 | p99 | p99.9 ms | refused | CPU µs a payment |"
-        yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+        yield COLUMNS
+        yield "| --- |" + " ---: |" * (COLUMNS.count("|") - 3) + " --- |"
         for name, stretch in stretches.items():
             yield _row(name, stretch)
+        yield from _held_back(stretches)
         memory: dict[str, int] = {}
         for stretch in stretches.values():
             memory = {group: max(size, memory.get(group, 0)) for group, size in stretch["memory_bytes"].items()}
@@ -87,11 +94,22 @@ def _row(name: str, stretch: dict[str, Any]) -> str:
     latency = stretch["answer" if stretch["form"] == "wait" else "committed"]
     shown = (_number(latency[key], ",.1f") for key in ("p50", "p90", "p99", "p99_9"))
     offered = "as answers come" if stretch["offered"] is None else f"{stretch['offered']:,.0f}"
-    lost = stretch["refused"] + stretch["failed"] + stretch["unsent"]
+    from_send = _number(stretch["sent_to_committed"]["p99"], ",.1f")
+    lost = " | ".join(f"{stretch[what]:,}" for what in ("refused", "failed", "unsent"))
     cpu = f"**{stretch['cpu_microseconds_in_all']:,.0f}**: " + ", ".join(
         f"{group} {value:.0f}" for group, value in stretch["cpu_microseconds"].items()
     )
-    return f"| {name} | {offered} | {stretch['rate']:,.0f} | {' | '.join(shown)} | {lost:,} | {cpu} |"
+    rates = f"{offered} | {_number(stretch['sent_rate'], ',.0f')} | {stretch['rate']:,.0f}"
+    return f"| {name} | {rates} | {' | '.join(shown)} | {from_send} | {lost} | {cpu} |"
+
+
+def _held_back(stretches: dict[str, Any]) -> Iterator[str]:
+    """Yield which loads are less than they are called."""
+    for name, stretch in stretches.items():
+        if stretch["offered"] is not None and stretch["sent_rate"] < ARRIVED_SHARE * stretch["offered"]:
+            share = f"{stretch['sent_rate'] / stretch['offered']:.0%}".replace("%", " %")
+            yield ""
+            yield f"**{name}**: {share} of that load was sent; connections or the generator held the rest back."
 
 
 def _number(value: float, form: str) -> str:
