@@ -124,15 +124,14 @@ def add_leaves(
 
     Args:
         rows: Features, a row for each score.
-        feature: Of each column, the feature that it holds.
-        for_missing: Of each column, what stands there for NaN.
-        for_zero: Of each column, what stands there for zero.
-        starts: Of each tree, where its nodes begin, and last their number. A tree has one leaf more than nodes, so its
-            leaves begin at the same place and as many further as there are trees before it.
-        column: Of each node, the column whose value it asks for.
-        threshold: Of each node, up to what that goes left.
-        left: Of each node, where it goes left: to a node of its tree, or to a leaf, which count on from the nodes.
-        right: The same on the right.
+        feature: What follows to `right` is described at `splits.Splits`.
+        for_missing: See there.
+        for_zero: See there.
+        starts: See there.
+        column: See there.
+        threshold: See there.
+        left: See there.
+        right: See there.
         leaf_value: Of each leaf, what it adds.
         columns: Room for the columns of a block; its width is a multiple of `LANES`.
         places: Room for where each lane of a block is.
